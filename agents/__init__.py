@@ -1,0 +1,1 @@
+"""Seats, queues and the answer target: pure rules. Imports the standard library only."""

@@ -1,0 +1,1 @@
+"""The running service of the 12345 hotline."""

@@ -1,0 +1,63 @@
+"""Every option of the service. README.md's table of settings is drawn from this file and from nowhere else."""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"no such time zone: {name}")
+    return name
+
+
+class Settings(BaseSettings):
+    """Read from the environment, each name with the prefix `CALLCENTER_` (for example `CALLCENTER_PORT=8080`)."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLCENTER_", extra="ignore")
+
+    home: Path = Field(Path("var"), description="folder of all state: database, Asterisk's files, journal, secrets")
+    demo: bool = Field(False, description="load the demo city and its agents, allow /try, and say so on every page")
+    node: str = Field(
+        "n1", pattern=r"^[a-z][a-z0-9]{0,7}$", description="this Asterisk's name; every call id begins with it"
+    )
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field("Asia/Shanghai", description="the city's time zone")
+
+    host: str = Field("127.0.0.1", description="address that HTTP, SIP and the SIP websocket listen on")
+    port: Port = Field(8012, description="HTTP port of pages and API")
+    public_origin: str | None = Field(
+        None,
+        description="scheme://host[:port] that browsers use, when a proxy stands in front; other origins are refused",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://user:password@host/name; unset: an own server is started under home"
+    )
+
+    ami_host: str = Field("127.0.0.1", description="where Asterisk's manager interface listens")
+    ami_port: Port = Field(5038, description="port of Asterisk's manager interface")
+    ami_events_secret: SecretStr = Field(SecretStr(""), description="password of the manager account that hears events")
+    ami_actions_secret: SecretStr = Field(SecretStr(""), description="password of the manager account that acts")
+    system_name: SecretStr = Field(
+        SecretStr(""), description="Asterisk's secret systemname, which authenticates every event"
+    )
+    asterisk_log: Path = Field(Path("var/asterisk/log"), description="folder with Asterisk's queue_log and cel-custom/")
+    asterisk_etc: Path = Field(
+        Path("var/asterisk/etc"), description="folder into which the service writes the seats that Asterisk reads"
+    )
+    seat_key: SecretStr = Field(SecretStr(""), description="key from which every seat's SIP secret is derived")
+    sip_ws_url: str = Field(
+        "ws://127.0.0.1:8088/ws", description="address at which browsers reach Asterisk's SIP websocket"
+    )
+
+    wrap_up_seconds: int = Field(60, ge=0, le=3600, description="wrap-up (话后处理) after each call")
+    missed_rings: int = Field(2, ge=1, le=10, description="missed rings in a row after which a seat is unreachable")
+    session_hours: int = Field(12, ge=1, le=72, description="a login ends after this time")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)

@@ -1,0 +1,1 @@
+"""The names shared with Asterisk and the writer of its configuration: strings in, text out."""
