@@ -1,0 +1,24 @@
+"""The ACD queues (排队队列). Few on purpose: splitting one pool in ten costs a fifth more staff (reliability.md 2.6)."""
+
+from typing import Final, NamedTuple
+
+
+class Queue(NamedTuple):
+    """One queue in Asterisk. Times in seconds."""
+
+    code: str
+    zh: str
+    en: str
+    ring: int = 10
+    longest_wait: int = 600
+    most_waiting: int = 200
+
+
+QUEUES: Final[tuple[Queue, ...]] = (
+    Queue("citizen", "市民", "Citizens"),
+    Queue("enterprise", "企业专席", "Businesses"),
+    Queue("english", "英语", "English"),
+)
+
+#: Until skills are assigned, every seat serves every queue: one pool.
+POOL: Final = tuple(queue.code for queue in QUEUES)
