@@ -1,0 +1,1 @@
+"""People (人员): accounts, roles, sessions, seats, and the audit of who changed them."""
