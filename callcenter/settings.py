@@ -1,11 +1,12 @@
 """Every option of the service. README.md's table of settings is drawn from this file and from nowhere else."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -14,6 +15,12 @@ def _known_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"no such time zone: {name}")
     return name
+
+
+def _addresses(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    return tuple(str(ip_network(part.strip(), strict=False)) for part in given.split(","))
 
 
 class Settings(BaseSettings):
@@ -28,8 +35,25 @@ class Settings(BaseSettings):
     )
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field("Asia/Shanghai", description="the city's time zone")
 
+    asterisk_bin: Path | None = Field(
+        None, description="the asterisk (20 or newer) to run; unset: that on PATH, else a copy unpacked from Debian"
+    )
+    debian_mirror: str | None = Field(
+        None, description="Debian mirror from which Asterisk is unpacked; unset: that of this machine's apt"
+    )
+    trunk_match: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_addresses)] = Field(
+        ("127.0.0.1",),
+        description="addresses or networks of the trunk (中继), divided by commas; calls from others are refused",
+    )
+    try_secret: SecretStr = Field(SecretStr(""), description="SIP password of the page /try")
+
     host: str = Field("127.0.0.1", description="address that HTTP, SIP and the SIP websocket listen on")
     port: Port = Field(8012, description="HTTP port of pages and API")
+    sip_port: Port | None = Field(None, description="SIP port, UDP and TCP; unset: a free one, kept under home")
+    ws_port: Port | None = Field(None, description="port of the SIP websocket; unset: a free one, kept under home")
+    rtp_first: Port | None = Field(
+        None, le=63535, description="first of 2,000 ports for voice; unset: chosen once and kept under home"
+    )
     public_origin: str | None = Field(
         None,
         description="scheme://host[:port] that browsers use, when a proxy stands in front; other origins are refused",

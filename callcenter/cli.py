@@ -1,0 +1,93 @@
+"""The command `callcenter`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from callcenter.settings import Settings
+from callcenter.standalone import CannotStart
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Home = Annotated[Path | None, typer.Option(help="folder of all state (CALLCENTER_HOME)")]
+
+
+@app.command()
+def up(
+    home: Home = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port (CALLCENTER_PORT); unset: a free one")] = None,
+    sip_port: Annotated[int | None, typer.Option(help="SIP port (CALLCENTER_SIP_PORT); unset: a free one")] = None,
+    ready_file: Annotated[Path | None, typer.Option(help="gets JSON when all is ready")] = None,
+    demo: Annotated[bool | None, typer.Option(help="load the demo city (CALLCENTER_DEMO)")] = None,
+    with_parent: Annotated[bool, typer.Option(help="stop when the process that started this one ends")] = False,
+) -> None:
+    """Start Postgres, Asterisk and the service, and watch them until Ctrl-C."""
+    from callcenter.standalone.processes import stop_with_parent
+    from callcenter.standalone.up import up as run
+
+    with _one_line():
+        if with_parent:
+            stop_with_parent()
+        run(_settings(home=home, port=port, sip_port=sip_port, demo=demo), ready_file)
+
+
+@app.command()
+def serve() -> None:
+    """Run the service alone; Postgres and Asterisk are found by the settings."""
+    from callcenter.app import main
+
+    with _one_line():
+        main(_settings())
+
+
+@app.command()
+def asterisk(home: Home = None) -> None:
+    """Run Asterisk alone with 12345's configuration, and let it read new seats."""
+    from callcenter.standalone.up import asterisk_alone
+
+    with _one_line():
+        asterisk_alone(_settings(home=home))
+
+
+@app.command()
+def fetch() -> None:
+    """Fetch what a first start needs from the network: Asterisk, when this machine has none."""
+    from callcenter.standalone.asterisk import fetch as run
+
+    with _one_line():
+        copy = run(_settings())
+        print(f"Asterisk {'.'.join(map(str, copy.version))}: {copy.program}")
+
+
+def _settings(**given: Any) -> Settings:
+    """The environment's settings, and over them what the command line gives."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """What went wrong, as one line for a person; exit code 2, and 1 for what no setting mends."""
+    try:
+        yield
+    except CannotStart as error:
+        _leave(str(error), 2)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = "_".join(["CALLCENTER", *map(str, wrong["loc"])]).upper()
+        _leave(f"{name}: {wrong['msg']} (given: {str(wrong['input'])[:80]})", 2)
+    except OSError as error:
+        _leave(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''} (CALLCENTER_HOME)", 1)
+
+
+def _leave(line: str, code: int) -> None:
+    print(f"callcenter: {line}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    app()
