@@ -99,12 +99,12 @@ class Ask(Generic[BodyT, QueryT, PathT]):
 
 
 Handler = Callable[[Ask[BodyT, QueryT, PathT]], Awaitable[OutT]]
-RawHandler = Callable[[Ask], Awaitable[web.StreamResponse]]
+RawHandler = Callable[[Ask[None, QueryT, PathT]], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One declared route. `raw` routes parse their own request: websockets, pages, files."""
+    """One declared route. `raw` routes answer by themselves: websockets, pages, files."""
 
     room: str
     method: str
@@ -125,6 +125,11 @@ class Route:
             raise ValueError(f"{self.method} {self.url}: needs path=")
 
     @property
+    def success(self) -> int:
+        """The status of a good answer: 204 instead of 200 when there is nothing to say."""
+        return 204 if self.status == 200 and self.out is None and not self.raw else self.status
+
+    @property
     def summary(self) -> str:
         return (self.handler.__doc__ or self.handler.__name__.replace("_", " ")).strip().splitlines()[0]
 
@@ -132,17 +137,15 @@ class Route:
         """Check who asks, parse, handle, answer."""
         person = None if self.action == PUBLIC else await request.app[SESSIONS].person(request.cookies.get(COOKIE))
         allow(person, self.action)
-        if self.raw:
-            ask: Ask[Any, Any, Any] = Ask(request, person, None, None, None)
-        else:
-            path = parse_strings(self.path, request.match_info) if self.path else None
-            query = parse_strings(self.query or _NO_QUERY, _single(request))
-            body = parse_json(self.body, await read_body(request)) if self.body else None
-            ask = Ask(request, person, body, query, path)
+        path = parse_strings(self.path, request.match_info) if self.path else None
+        shape = self.query or (None if self.raw else _NO_QUERY)
+        query = parse_strings(shape, _single(request)) if shape else None
+        body = parse_json(self.body, await read_body(request)) if self.body else None
+        ask: Ask[Any, Any, Any] = Ask(request, person, body, query, path)
         result = await self.handler(ask)
         if isinstance(result, web.StreamResponse):
             return result
-        ask.answer.set_status(self.status if self.out else 204 if self.status == 200 else self.status)
+        ask.answer.set_status(self.success)
         if self.out:
             ask.answer.content_type = "application/json"
             ask.answer.body = self.out.dump_json(result)
@@ -197,11 +200,21 @@ class Routes:
 
         return declare
 
-    def raw(self, method: str, url: str, *, action: str) -> Callable[[RawHandler], RawHandler]:
-        """Declare a route that reads and answers by itself: a websocket, a page, a file."""
+    def raw(
+        self,
+        method: str,
+        url: str,
+        *,
+        action: str,
+        query: type[QueryT] | None = None,
+        path: type[PathT] | None = None,
+        status: int = 200,
+    ) -> Callable[[RawHandler[QueryT, PathT]], RawHandler[QueryT, PathT]]:
+        """Declare a route that answers by itself: a websocket (status 101), a page, a file."""
 
-        def remember(handler: RawHandler) -> RawHandler:
-            self.declared.append(Route(self.room, method, url, action, handler, raw=True))
+        def remember(handler: RawHandler[QueryT, PathT]) -> RawHandler[QueryT, PathT]:
+            adapters = [TypeAdapter[Any](shape) if shape else None for shape in (None, query, path)]
+            self.declared.append(Route(self.room, method, url, action, handler, status, True, *adapters))
             return handler
 
         return remember
