@@ -79,7 +79,7 @@ def lay_out(instance: Instance) -> None:
         raise CannotStart(
             f"{instance.home} is too long a path for Asterisk's socket: set CALLCENTER_HOME to a shorter one"
         )
-    for name in ("etc", "lib", "db", "spool", "run", "log", "log/cel-custom"):
+    for name in ("etc", "lib/keys", "db", "spool", "run", "log", "log/cel-custom"):
         (instance.home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, target in links(instance).items():
         link = instance.home / name
@@ -125,12 +125,18 @@ async def ready(copy: Copy, instance: Instance) -> None:
         await asyncio.sleep(0.1)
 
 
-async def watch_seats(copy: Copy, instance: Instance) -> None:
-    """Have Asterisk read the seats again whenever their file changes: no restart, no right on the manager interface."""
-    file = instance.home / "etc" / SEATS
-    read = 0  # at the first look Asterisk may have started from an older file
+def seats_written(instance: Instance) -> int:
+    """When the seats' file was written, in nanoseconds."""
+    return (instance.home / "etc" / SEATS).stat().st_mtime_ns
+
+
+async def watch_seats(copy: Copy, instance: Instance, read: int) -> None:
+    """Have Asterisk read the seats again whenever their file changes: no restart, no right on the manager interface.
+
+    `read` is what `seats_written` said before Asterisk started.
+    """
     while True:
-        changed = file.stat().st_mtime_ns
+        changed = seats_written(instance)
         if changed != read:
             taken, printed = await cli(copy, instance, "module reload res_pjsip.so")
             # While another reload is going on Asterisk refuses: the next look tries again.

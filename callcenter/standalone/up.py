@@ -28,6 +28,8 @@ def up(settings: Settings, ready_file: Path | None) -> None:
     settings = settings.model_copy(update={"home": settings.home.absolute()})
     copy = asterisk.fetch(settings)
     with home.locked(settings.home):
+        if ready_file:
+            ready_file.unlink(missing_ok=True)  # of one that was killed
         _space(settings.home)
         end_leftovers(settings.home / "pids.json")
         asyncio.run(_run(settings, copy, ready_file))
@@ -40,6 +42,7 @@ def asterisk_alone(settings: Settings) -> None:
     with home.locked(settings.home):
         instance = home.instance(settings, home.kept(settings), copy)
         asterisk.lay_out(instance)
+        read = asterisk.seats_written(instance)
         part = asterisk.part(copy, instance)
 
         async def run() -> None:
@@ -47,7 +50,7 @@ def asterisk_alone(settings: Settings) -> None:
             try:
                 await part.start()
                 await _alive(part, asterisk.ready(copy, instance))
-                await asyncio.gather(part.keep(lambda: None), asterisk.watch_seats(copy, instance))
+                await asyncio.gather(part.keep(lambda: None), asterisk.watch_seats(copy, instance, read))
             except asyncio.CancelledError:
                 pass
             finally:
@@ -75,8 +78,10 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
         if ready_file and ready_file.exists():
             write(ready_file, _ready(settings, kept, url, parts).model_dump_json(indent=1))
 
+    asterisk.lay_out(instance)
+    seats_read = asterisk.seats_written(instance)
+
     async def start() -> None:
-        asterisk.lay_out(instance)
         await line.start()
         if server and database:
             await asyncio.to_thread(postgres.prepare, server)
@@ -99,7 +104,7 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
         if ready_file:
             write(ready_file, ready.model_dump_json(indent=1))
         print(welcome(ready, settings.home), flush=True)
-        await asyncio.gather(*(part.keep(tell) for part in parts), asterisk.watch_seats(copy, instance))
+        await asyncio.gather(*(part.keep(tell) for part in parts), asterisk.watch_seats(copy, instance, seats_read))
     except asyncio.CancelledError:
         print("stopping", flush=True)
     finally:
