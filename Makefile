@@ -1,0 +1,88 @@
+# 12345. `make run` opens it on this machine, `make test` proves it. Needs Debian 12 with python3, python3-venv, make, git.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: help setup run test bench lint format lock
+
+PYTHON ?= python3
+PORT ?= $(or $(CALLCENTER_PORT),8012)
+SIP_PORT ?= $(or $(CALLCENTER_SIP_PORT),5060)
+HOME_DIR ?= $(or $(CALLCENTER_HOME),var)
+
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+LOCKED := $(PIP) install --require-hashes
+WEB := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+
+help:
+	@echo "make run     12345 on this machine: PORT=$(PORT) SIP_PORT=$(SIP_PORT) HOME_DIR=$(HOME_DIR)"
+	@echo "make test    everything that must hold"
+	@echo "make bench   figures, side by side"
+	@echo "make setup   what run needs: Python packages, Asterisk, pages"
+	@echo "make lint, make format, make lock"
+
+setup: .venv/.asterisk callcenter/static/.built
+
+# with-parent: however make ends, everything that it started ends.
+run: setup
+	@exec $(BIN)/callcenter up --demo --home "$(HOME_DIR)" --port $(PORT) --sip-port $(SIP_PORT) \
+		--ready-file "$(HOME_DIR)/ready.json" --with-parent
+
+test: setup .venv/.dev
+	@sh scripts/test-tools.sh
+	@$(MAKE) --no-print-directory lint
+	@scripts/npm run check
+	@$(BIN)/pytest
+
+bench: setup .venv/.dev
+	@sh scripts/test-tools.sh
+	@$(BIN)/python -m bench
+
+lint: .venv/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: .venv/.dev
+	@$(BIN)/ruff check --fix --exit-zero --quiet
+	@$(BIN)/ruff format
+
+# Versions and hashes, no addresses: pip takes them from where this machine is told to.
+lock: .venv/.dev
+	@$(PIP) install uv
+	@compile="$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11"; \
+	$$compile pyproject.toml -o requirements/run.txt; \
+	$$compile --group web -c requirements/run.txt -o requirements/web.txt; \
+	$$compile --group dev -c requirements/run.txt -o requirements/dev.txt
+
+.venv/.run: requirements/run.txt pyproject.toml
+	@echo "[1/3] Python packages"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(LOCKED) -r requirements/run.txt
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+.venv/.web: requirements/web.txt | .venv/.run
+	@echo "      Node, for building the pages"
+	@$(LOCKED) -r requirements/web.txt
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	@echo "      Python packages for the tests"
+	@$(LOCKED) -r requirements/dev.txt
+	@touch $@
+
+.venv/.asterisk: asterisk-conf/modules.conf .venv/.run
+	@echo "[2/3] Asterisk"
+	@$(BIN)/callcenter fetch
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc | .venv/.web
+	@echo "[3/3] Pages"
+	@scripts/npm ci --loglevel=error
+	@touch $@
+
+callcenter/static/.built: web/node_modules/.installed $(WEB)
+	@scripts/npm run --silent build
+	@touch $@
