@@ -19,7 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callcenter.api import ENGINE, SETTINGS, Problem
 from callcenter.metrics import HTTP_SECONDS
+from callcenter.people.passwords import PASSWORDS, Passwords
 from callcenter.people.sessions import SESSIONS, Sessions
+from callcenter.people.throttle import THROTTLE, Throttle
 from callcenter.settings import Settings
 from callcenter.store.engine import is_absence
 
@@ -37,6 +39,8 @@ def new_application(settings: Settings, engine: AsyncEngine) -> web.Application:
     app[SETTINGS] = settings
     app[ENGINE] = engine
     app[SESSIONS] = Sessions(engine, lasts=timedelta(hours=settings.session_hours))
+    app[PASSWORDS] = Passwords()
+    app[THROTTLE] = Throttle()
     rules = safety_rules(settings)
 
     async def add_rules(_: web.Request, response: web.StreamResponse) -> None:

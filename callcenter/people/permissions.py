@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 
 def _load(path: Path) -> tuple[tuple[str, ...], dict[str, frozenset[str]]]:
@@ -38,6 +38,9 @@ def actions_of(roles: Iterable[str]) -> list[str]:
     return [action for action, allowed in ACTIONS.items() if allowed & held]
 
 
+Language = Literal["zh", "en"]
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who is logged in. `session` is the hash of the session's token: it names the session, and opens nothing."""
@@ -47,7 +50,7 @@ class Person:
     name_zh: str
     name_en: str
     roles: tuple[str, ...]
-    language: str
+    language: Language
     session: bytes
 
     def may(self, action: str) -> bool:
