@@ -1,0 +1,126 @@
+"""The recorder (话单记录): the sink that turns the floor's changes into rows. It never holds the floor up."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from callcenter import metrics
+from callcenter.calls.journal import JournalRefused
+from callcenter.calls.ledger import Ledger
+from callcenter.calls.rows import Record, Row, call_row, seat_row, segment_row
+from callcenter.floor.changes import (
+    CallAnswered,
+    CallEnded,
+    CallRang,
+    Change,
+    Corrected,
+    RingEnded,
+    SeatMoved,
+    TalkEnded,
+)
+from callcenter.floor.model import Call, Leg
+
+GATHER_SECONDS: Final = 0.2  # changes of one call within this time become one row
+BUFFER_ROWS: Final = 50_000
+REMEMBERED_CALLS: Final = 5_000
+_MICROSECOND: Final = 1_000_000
+
+log = structlog.get_logger()
+
+
+class Recorder:
+    """Call it with changes; let `run` go on beside it.
+
+    Args:
+        number_key: key of the blind index by which a number is found.
+    """
+
+    def __init__(self, ledger: Ledger, *, node: str, number_key: bytes) -> None:
+        self._ledger = ledger
+        self._node = node
+        self._number_key = number_key
+        # Rows by their own key, so that a later state of the same thing takes the place of the earlier.
+        self._pending: dict[tuple[str, ...], Record] = {}
+        self._changed = asyncio.Event()
+        self._version = 0
+        self._seats: dict[str, Row] = {}
+        self._parties: dict[str, dict[str, bool]] = {}
+        metrics.RECORDER_BUFFER_ROWS.set_function(lambda: len(self._pending))
+
+    def __call__(self, changes: Sequence[Change]) -> None:
+        """Take note. Copies at once, waits for nothing."""
+        for change in changes:
+            match change:
+                case SeatMoved():
+                    row = seat_row(change.seat, change.at)
+                    if self._seats.get(row["seat"]) != row:
+                        self._seats[row["seat"]] = row
+                        self._put(Record("seat_states", row), row["seat"], row["since"].isoformat())
+                case Corrected():
+                    pass  # what was corrected comes as changes of its own
+                case CallRang() | RingEnded() | CallAnswered() | TalkEnded():
+                    self._note(change.call, change.at, (change.leg,))
+                case CallEnded():
+                    self._note(change.call, change.at, change.call.legs)
+                case _:
+                    self._note(change.call, change.at, ())
+        if self._pending:
+            self._changed.set()
+
+    def parties(self, call_id: str) -> dict[str, bool] | None:
+        """Who was rung for a recent call: login -> whether they talked. None when the call is not remembered."""
+        return self._parties.get(call_id)
+
+    async def run(self) -> None:
+        """Write what was noted, until cancelled; the last of it is written then."""
+        try:
+            while True:
+                await self._changed.wait()
+                await asyncio.sleep(GATHER_SECONDS)
+                await self._write()
+        finally:
+            await self._write()
+
+    def _note(self, call: Call, at: datetime, moved: Sequence[Leg]) -> None:
+        self._version = max(self._version + 1, int(at.timestamp() * _MICROSECOND))
+        row = call_row(call, node=self._node, number_key=self._number_key, source="line", version=self._version)
+        self._put(Record("calls", row), call.id)
+        for leg in moved:
+            n = next(n for n, each in enumerate(call.legs) if each is leg)
+            self._put(Record("segments", segment_row(call.id, n, leg)), call.id, str(n))
+        if moved:
+            self._remember(call)
+
+    def _remember(self, call: Call) -> None:
+        parties: dict[str, bool] = {}
+        for leg in call.legs:
+            parties[leg.login] = parties.get(leg.login, False) or leg.answered_at is not None
+        self._parties.pop(call.id, None)
+        self._parties[call.id] = parties
+        if len(self._parties) > REMEMBERED_CALLS:
+            del self._parties[next(iter(self._parties))]
+
+    def _put(self, record: Record, *key: str) -> None:
+        if len(self._pending) >= BUFFER_ROWS and (record.table, *key) not in self._pending:
+            metrics.LEDGER_LOST_ROWS.inc()  # the files know the call, and bring it back
+            return
+        self._pending[record.table, *key] = record
+
+    async def _write(self) -> None:
+        self._changed.clear()
+        if not self._pending:
+            return
+        taken, self._pending = self._pending, {}
+        try:
+            await self._ledger.keep(list(taken.values()))
+        except BaseException as error:
+            # Back into the buffer, where newer rows of the same things win; the buffer has an end.
+            self._pending = taken | self._pending
+            self._changed.set()
+            if not isinstance(error, JournalRefused):
+                raise
+            log.critical("ledger_refused", why=str(error), rows=len(taken))
+            await asyncio.sleep(1)
