@@ -98,7 +98,7 @@ class Ask(Generic[BodyT, QueryT, PathT]):
         return self.person
 
 
-Handler = Callable[[Ask[BodyT, QueryT, PathT]], Awaitable[OutT]]
+Handler = Callable[[Ask[BodyT, QueryT, PathT]], Awaitable[OutT | web.StreamResponse]]
 RawHandler = Callable[[Ask[None, QueryT, PathT]], Awaitable[web.StreamResponse]]
 
 

@@ -12,7 +12,10 @@ from aiohttp import web
 from callcenter.api import PUBLIC, Ask, Routes
 
 #: Addresses that the browser's router knows.
-PAGES: Final = ("/", "/login", "/desk", "/wallboard", "/try")
+PAGES: Final = (
+    *("/", "/login", "/desk", "/wallboard", "/try", "/admin"),
+    *("/calls", "/calls/{id}", "/orders", "/orders/{code}"),
+)
 FOLDER: Final = Path(__file__).with_name("static")
 FILES: Final = web.AppKey("FILES", dict[str, Path])
 

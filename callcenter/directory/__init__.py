@@ -1,0 +1,1 @@
+"""Directory (基础数据): the city's departments, regions, categories, request kinds, urgency levels and numbers."""
