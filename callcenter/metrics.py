@@ -37,7 +37,9 @@ EVENT_LAG: Final = Histogram(
 )
 CORRECTIONS: Final = Counter("callcenter_resync_corrections_total", "Things a snapshot found otherwise than the floor")
 SINK_ERRORS: Final = Counter("callcenter_sink_errors_total", "Failures inside one sink of the floor", ("sink",))
-TASK_RESTARTS: Final = Counter("callcenter_task_restarts_total", "Long tasks that failed and were started again", ("task",))
+TASK_RESTARTS: Final = Counter(
+    "callcenter_task_restarts_total", "Long tasks that failed and were started again", ("task",)
+)
 
 # The floor.
 OFFERED: Final = Counter("callcenter_calls_offered_total", "Calls that reached Asterisk", ("service",))
@@ -46,7 +48,9 @@ ANSWERED: Final = Counter("callcenter_calls_answered_total", "Calls that a perso
 IN_TIME: Final = Counter(
     "callcenter_calls_answered_in_time_total", "Calls a person answered within 15 s of entering the queue", ("service",)
 )
-ABANDONED: Final = Counter("callcenter_calls_abandoned_total", "Calls whose caller hung up unanswered", ("service", "phase"))
+ABANDONED: Final = Counter(
+    "callcenter_calls_abandoned_total", "Calls whose caller hung up unanswered", ("service", "phase")
+)
 WAIT_SECONDS: Final = Histogram(
     "callcenter_wait_seconds",
     "From entry into the queue to a person's answer",
@@ -60,7 +64,9 @@ CALLS_NOW: Final = Gauge("callcenter_calls", "Calls now, by state", ("state",))
 SEATS_NOW: Final = Gauge("callcenter_seats", "Seats now, by state", ("state",))
 LONGEST_WAIT: Final = Gauge("callcenter_longest_wait_seconds", "How long the caller at the head waits now")
 SCREENS: Final = Gauge("callcenter_screens", "Connected pages, by view", ("view",))
-SCREEN_OVERRUNS: Final = Counter("callcenter_screen_overruns_total", "Pages dropped because they read too slowly", ("view",))
+SCREEN_OVERRUNS: Final = Counter(
+    "callcenter_screen_overruns_total", "Pages dropped because they read too slowly", ("view",)
+)
 
 
 def line_state(state: str) -> None:

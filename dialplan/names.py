@@ -34,12 +34,8 @@ SEATS_FILE: Final = "seats.conf"
 #: before the dialplan has cleaned the caller's number (Newchannel, Newexten, VarSet) ever comes.
 HEARD: Final = (
     "UserEvent",
-    "QueueCallerJoin",
-    "QueueCallerLeave",
     "AgentCalled",
     "DialEnd",
-    "AgentRingNoAnswer",
-    "AgentConnect",
     "AgentComplete",
     "Hold",
     "Unhold",
@@ -47,7 +43,6 @@ HEARD: Final = (
     "QueueMemberAdded",
     "QueueMemberRemoved",
     "QueueMemberPause",
-    "DeviceStateChange",
 )
 
 

@@ -93,6 +93,22 @@ class SeatMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapUpOver:
+    """The time for wrap-up has passed; Asterisk has not been told yet."""
+
+    at: datetime
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneGone:
+    """A seat's phone has been unreachable for so long that the seat is taken out of the queues' reach."""
+
+    at: datetime
+    seat: Seat
+
+
+@dataclass(frozen=True, slots=True)
 class Corrected:
     """The snapshot disagreed with the floor, and the floor gave way."""
 
@@ -112,4 +128,4 @@ CallChange = (
     | TalkEnded
     | CallEnded
 )
-Change = CallChange | SeatMoved | Corrected
+Change = CallChange | SeatMoved | WrapUpOver | PhoneGone | Corrected

@@ -104,6 +104,7 @@ class Seat:
     held: bool = False
     missed: int = 0
     wrap_up_until: datetime | None = None
+    gone_since: datetime | None = None
     state: SeatState = SeatState.OFFLINE
     since: datetime | None = None
 
@@ -124,6 +125,7 @@ class Floor:
 
     node: str
     at: datetime
+    wrap_up: timedelta = timedelta(seconds=60)
     calls: dict[str, Call] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)  # a phone's channel -> the call it serves

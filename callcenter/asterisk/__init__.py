@@ -1,0 +1,1 @@
+"""The telephone line: the only place that knows how Asterisk speaks."""

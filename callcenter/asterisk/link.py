@@ -1,0 +1,399 @@
+"""The line to Asterisk: two manager sessions, one that hears and one that acts. The only importer of panoramisk.
+
+Two, because a slow action delays the events of its own session (telephony.md B3). panoramisk 1.4 carries the bytes and
+matches answers to actions; its nine faults (telephony.md 4.1) are mended here: frames are cut from bytes, nothing of
+ours runs inside its callback, every action and ping has a deadline, nothing is sent twice, a refused login is said.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+import structlog
+from panoramisk.actions import Action as WireAction
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.message import Message
+
+from callcenter import metrics
+from callcenter.asterisk import actions
+from callcenter.asterisk.facts import Alive, Member, Reader, Snapshot, device_reachable, is_citizen, moment, phone_of
+from callcenter.asterisk.frames import Authentic, FrameTooLong, Splitter
+from dialplan import names
+
+log = structlog.get_logger()
+
+ACTION_DEADLINE: Final = 5.0
+PING_EVERY: Final = 1.5
+PING_DEADLINE: Final = 1.5
+MISSED_PINGS: Final = 2
+OLDEST_ASTERISK: Final = (20, 0, 0)
+RETRY_FIRST: Final = 0.2
+RETRY_MOST: Final = 10.0
+MOST_WAITING_FRAMES: Final = 100_000
+
+
+class LineAway(Exception):
+    """Asterisk cannot be asked now: not connected, or no answer in time. Whether it acted is not known."""
+
+
+class ActionRefused(Exception):
+    """Asterisk answered with an error; its text."""
+
+
+class LoginRefused(Exception):
+    """Asterisk knows no such account or another password."""
+
+
+class AsteriskTooOld(Exception):
+    """Asterisk is older than what 12345 was written for."""
+
+
+class LineState(StrEnum):
+    LIVE = "live"
+    STALE = "stale"  # connected, but a ping went unanswered
+    AWAY = "away"
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How to reach one Asterisk. `node` stands for it in every id that leaves this package."""
+
+    node: str
+    address: Address
+    system_name: str
+    events_secret: str
+    actions_secret: str
+
+
+class Wire(AMIProtocol):  # type: ignore[misc]
+    """One connection. Pushed events go to `heard` as raw frames; answers go to their actions."""
+
+    def __init__(self, heard: Callable[[list[bytes]], None]) -> None:
+        self._heard = heard
+        self._splitter = Splitter()
+        self._greeted = False
+        self.encoding = "utf-8"
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._greeted:
+            # The banner is one line without the blank line that ends a frame.
+            banner, end, data = data.partition(b"\r\n")
+            if not end or not banner.startswith(b"Asterisk Call Manager/"):
+                self._drop("this is no Asterisk manager interface")
+                return
+            self._greeted = True
+        try:
+            frames = self._splitter.feed(data)
+        except FrameTooLong as error:
+            self._drop(str(error))
+            return
+        events = []
+        for frame in frames:
+            if frame.startswith(b"Event: ") and b"\r\nActionID: " not in frame:
+                events.append(frame)
+            else:
+                self._answered(frame)
+        if events:
+            self._heard(events)
+
+    def _answered(self, frame: bytes) -> None:
+        """An answer counts only under an id of ours, and these are random: no caller can guess one."""
+        message = Message.from_line(frame.decode("utf-8", "replace"))
+        action = self.responses.get(message.action_id) if message is not None else None
+        if action is None:
+            return
+        if message.response == "Error":
+            del self.responses[message.action_id]
+            if not action.future.done():
+                action.future.set_exception(ActionRefused(message.message))
+        elif action.add_message(message):
+            self.responses.pop(message.action_id, None)
+
+    async def ask(self, action: actions.Action, deadline: float = ACTION_DEADLINE) -> list[Message]:
+        """Send once, and wait for the whole answer. Raises LineAway, ActionRefused, BadAction."""
+        if self.lost.done():
+            raise LineAway("the connection is closed")
+        as_list = action["Action"] in actions.LISTS
+        wire = WireAction({**actions.checked(action), "ActionID": uuid4().hex})
+        try:
+            answer = await asyncio.wait_for(self.send(wire, as_list=as_list), deadline)
+        except TimeoutError:
+            raise LineAway(f"no answer to {action['Action']} within {deadline:g} s") from None
+        finally:
+            self.responses.pop(wire.id, None)
+        return list(answer) if as_list else [answer]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection. Unanswered actions fail; none is kept to be sent again (telephony.md A6, A7)."""
+        self.transport.close()
+        for action in self.responses.values():
+            if not action.future.done():
+                action.future.set_exception(LineAway("the connection was lost"))
+        self.responses.clear()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def _drop(self, why: str) -> None:
+        log.warning("ami_connection_dropped", why=why)
+        self.close()
+
+
+class Line:
+    """The telephone line of one node.
+
+    `batches` yields what the floor must take in, in order: first a Snapshot after each connect, then raw event frames
+    heard since the login. Commands go by `act`.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.reader = Reader(account.node, account.system_name)
+        self.authentic = Authentic(account.system_name)
+        self.state = LineState.AWAY
+        self.since = datetime.now(UTC)
+        self.why = "not connected yet"
+        self.batches: asyncio.Queue[Snapshot | list[bytes]] = asyncio.Queue()
+        self._held_back: list[bytes] | None = None
+        self._waiting = 0
+        self._events: Wire | None = None
+        self._actions: Wire | None = None
+        self.watchers: list[Callable[[], None]] = []
+
+    async def run(self) -> None:
+        """Keep the line up for ever."""
+        delay = RETRY_FIRST
+        while True:
+            began = time.monotonic()
+            try:
+                await self._connection()
+                why = "the connection was lost"
+            except (OSError, LineAway) as error:
+                why = str(error) or type(error).__name__
+            except (LoginRefused, AsteriskTooOld, ActionRefused) as error:
+                why = str(error)
+                delay = RETRY_MOST
+                log.exception("line_refused", why=why)
+            self._moved(LineState.AWAY, why)
+            if time.monotonic() - began > RETRY_MOST:
+                delay = RETRY_FIRST
+            # Jitter, so that all do not come back at the same moment.
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311
+            delay = min(RETRY_MOST, delay * 2)
+            metrics.AMI_RECONNECTS.inc()
+
+    async def act(self, action: actions.Action) -> None:
+        """Have Asterisk do something, once. Its effect comes back as facts. Raises LineAway, ActionRefused."""
+        wire = self._actions
+        if wire is None or self.state is LineState.AWAY:
+            raise LineAway(self.why)
+        await wire.ask(action)
+
+    async def snapshot(self) -> Snapshot:
+        """Ask Asterisk for all that is true now. Raises LineAway."""
+        wire = self._actions
+        if wire is None:
+            raise LineAway(self.why)
+        return await self._ask_all(wire)
+
+    async def resync(self) -> None:
+        """Have the floor take a snapshot, while events are held back behind it."""
+        self._held_back = []
+        try:
+            self.batches.put_nowait(await self.snapshot())
+        finally:
+            self._release()
+
+    def taken(self, frames: int) -> None:
+        """The floor has taken in so many frames."""
+        self._waiting -= frames
+
+    async def _connection(self) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            self._held_back = []
+            acting = await self._open(names.ACTIONS_USER, self.account.actions_secret, stack, lambda _: None)
+            await self._check_version(acting)
+            hearing = await self._open(names.EVENTS_USER, self.account.events_secret, stack, self._hear)
+            self._events, self._actions = hearing, acting
+            stack.callback(self._forget)
+            # The snapshot first, then what was heard meanwhile: the other order brings dead calls back.
+            self.batches.put_nowait(await self._ask_all(acting))
+            self._release()
+            self._moved(LineState.LIVE, "")
+            await self._watch(hearing, acting)
+
+    async def _open(
+        self, user: str, secret: str, stack: contextlib.AsyncExitStack, heard: Callable[[list[bytes]], None]
+    ) -> Wire:
+        loop = asyncio.get_running_loop()
+        host, port = self.account.address
+        _, wire = await asyncio.wait_for(loop.create_connection(lambda: Wire(heard), host, port), ACTION_DEADLINE)
+        stack.callback(wire.close)
+        try:
+            await wire.ask(actions.login(user, secret, events=user == names.EVENTS_USER))
+        except ActionRefused:
+            raise LoginRefused(
+                f"Asterisk refuses the manager account {user}: check CALLCENTER_AMI_EVENTS_SECRET and "
+                "CALLCENTER_AMI_ACTIONS_SECRET"
+            ) from None
+        return wire
+
+    async def _check_version(self, wire: Wire) -> None:
+        (settings,) = await wire.ask(actions.SETTINGS)
+        version = settings["AsteriskVersion"]
+        if asterisk_version(version) < OLDEST_ASTERISK:
+            raise AsteriskTooOld(
+                f"Asterisk {version} is too old: 12345 needs {'.'.join(map(str, OLDEST_ASTERISK[:1]))} or newer"
+            )
+
+    async def _watch(self, *wires: Wire) -> None:
+        """Until a connection ends or stops answering."""
+        pinging = [asyncio.ensure_future(self._ping(wire)) for wire in wires]
+        try:
+            await asyncio.wait([*(wire.lost for wire in wires), *pinging], return_when=asyncio.FIRST_COMPLETED)
+            for task in pinging:
+                if task.done():
+                    task.result()
+        finally:
+            for task in pinging:
+                task.cancel()
+
+    async def _ping(self, wire: Wire) -> None:
+        missed = 0
+        while True:
+            await asyncio.sleep(PING_EVERY)
+            try:
+                await wire.ask(actions.PING, PING_DEADLINE)
+            except LineAway:
+                missed += 1
+                if missed >= MISSED_PINGS:
+                    raise
+                self._moved(LineState.STALE, "a ping went unanswered")
+            else:
+                missed = 0
+                if self.state is LineState.STALE:
+                    self._moved(LineState.LIVE, "")
+
+    async def _ask_all(self, wire: Wire) -> Snapshot:
+        status, queues, channels, devices = await asyncio.gather(
+            *(wire.ask(action) for action in (actions.STATUS, actions.QUEUES, actions.CHANNELS, actions.DEVICES))
+        )
+        return snapshot(self.reader, datetime.now(UTC), status[0], queues, channels, devices)
+
+    def _hear(self, frames: list[bytes]) -> None:
+        if self._held_back is not None:
+            self._held_back.extend(frames)
+            return
+        self._waiting += len(frames)
+        if self._waiting > MOST_WAITING_FRAMES and self._events is not None:
+            # Too far behind to be true: start over from a snapshot.
+            log.error("line_overrun", frames=self._waiting)
+            self._events.close()
+            return
+        self.batches.put_nowait(frames)
+
+    def _release(self) -> None:
+        held, self._held_back = self._held_back, None
+        if held:
+            self._hear(held)
+
+    def _forget(self) -> None:
+        self._events = self._actions = None
+
+    def _moved(self, state: LineState, why: str) -> None:
+        self.why = why
+        if state is self.state:
+            return
+        log.info("line_moved", state=state, was=self.state, why=why)
+        self.state, self.since = state, datetime.now(UTC)
+        metrics.line_state(state)
+        for watcher in self.watchers:
+            watcher()
+
+
+def asterisk_version(text: str) -> tuple[int, int, int]:
+    """`22.10.1+dfsg...` -> (22, 10, 1); what cannot be read is (0, 0, 0)."""
+    parts = text.split("+")[0].split("~")[0].split("-")[0].split(".")
+    try:
+        numbers = [int(part) for part in parts[:3]]
+    except ValueError:
+        return (0, 0, 0)
+    major, minor, patch = ([*numbers, 0, 0])[:3]
+    return (major, minor, patch)
+
+
+def snapshot(
+    reader: Reader,
+    now: datetime,
+    status: Message,
+    queues: Sequence[Message],
+    channels: Sequence[Message],
+    devices: Sequence[Message],
+) -> Snapshot:
+    """The answers to CoreStatus, QueueStatus, CoreShowChannels and DeviceStateList as one fact.
+
+    An item in which a header occurs twice (panoramisk makes a list of it) was written into by a caller: it is left out.
+    """
+    queues, channels, devices = ([item for item in items if _untouched(item)] for items in (queues, channels, devices))
+    return Snapshot(
+        at=now,
+        started_at=datetime.fromisoformat(f"{status['CoreStartupDate']}T{status['CoreStartupTime']}").astimezone(UTC),
+        channels=tuple(filter(None, (_alive(reader, now, item) for item in channels))),
+        members=tuple(filter(None, map(_member, queues))),
+        waiting={reader.call_id(item["Uniqueid"]): item["Queue"] for item in queues if item["Event"] == "QueueEntry"},
+        reachable={
+            phone: device_reachable(item["State"])
+            for item in devices
+            if item["Event"] == "DeviceStateChange" and (phone := phone_of(item["Device"]))
+        },
+    )
+
+
+def _untouched(item: Message) -> bool:
+    return all(isinstance(value, str) for value in item.values())
+
+
+def _alive(reader: Reader, now: datetime, item: Message) -> Alive | None:
+    if item["Event"] != "CoreShowChannel" or not item["Uniqueid"]:
+        return None
+    own = is_citizen(item["Channel"])
+    if not own and phone_of(item["Channel"]) is None:
+        return None
+    hours, minutes, seconds = (int(part) for part in item["Duration"].split(":"))
+    return Alive(
+        channel=item["Channel"],
+        call=reader.call_id(item["Uniqueid"] if own else item["Linkedid"]),
+        own=own,
+        since=now - timedelta(hours=hours, minutes=minutes, seconds=seconds),
+        number=item["CallerIDNum"],
+        up=item["ChannelStateDesc"] == "Up",
+    )
+
+
+def _member(item: Message) -> Member | None:
+    if item["Event"] != "QueueMember" or (phone := phone_of(item["Location"])) is None:
+        return None
+    paused = item["Paused"] == "1"
+    return Member(
+        seat=phone[0],
+        phone=phone[1],
+        login=item["Name"],
+        queue=item["Queue"],
+        pause=(item["PausedReason"] or "PAUSED") if paused else None,
+        paused_at=moment(item["LastPause"]) if paused and item["LastPause"] not in {"", "0"} else None,
+    )
