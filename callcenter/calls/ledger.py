@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -17,6 +18,7 @@ from callcenter.store.engine import DatabaseAway, is_absence, within
 
 REPLAY_ROWS: Final = 500  # in one transaction
 REPLAY_SECONDS: Final = 10.0
+LAST_BYTES: Final = 64 * 2**10  # of the journal, for which newer rows wait
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 log = structlog.get_logger()
@@ -48,6 +50,8 @@ class Ledger:
         self._writers = writers
         self._patience = patience
         self._waiting = asyncio.Event()
+        # Shut while the last of the journal is written: who writes without a pause would keep it from ever ending.
+        self._door = asyncio.Lock()
         self.away = not journal.empty
         if self.away:
             self._waiting.set()
@@ -76,6 +80,9 @@ class Ledger:
                 pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _keep(self, records: Sequence[Record], write: _Write) -> Stored:
+        if self.away:
+            async with self._door:
+                pass  # the last of the journal is on its way: wait a moment, then go straight
         if not self.away:
             try:
                 await within(self._patience, write(records))
@@ -96,17 +103,25 @@ class Ledger:
         """Write all that waits in the journal, oldest first; then newer rows go straight to Postgres again."""
         began = asyncio.get_running_loop().time()
         rows = 0
-        while file := await self._journal.oldest():
-            waiting = read(file)
-            while records := list(islice(waiting, REPLAY_ROWS)):
-                await within(REPLAY_SECONDS, self._write_what_can_be(records))
-                rows += len(records)
-            await self._journal.remove(file)
-        self.away = False
-        self._waiting.clear()
+        while self._journal.size > LAST_BYTES and (file := await self._journal.oldest()):
+            rows += await self._replay_file(file, REPLAY_SECONDS)
+        async with self._door:
+            while file := await self._journal.oldest():
+                rows += await self._replay_file(file, self._patience)
+            self._waiting.clear()
+            self.away = False
         seconds = asyncio.get_running_loop().time() - began
         metrics.JOURNAL_REPLAY_SECONDS.observe(seconds)
         log.info("journal_replayed", rows=rows, seconds=round(seconds, 3))
+
+    async def _replay_file(self, file: Path, seconds: float) -> int:
+        waiting = read(file)
+        rows = 0
+        while records := list(islice(waiting, REPLAY_ROWS)):
+            await within(seconds, self._write_what_can_be(records))
+            rows += len(records)
+        await self._journal.remove(file)
+        return rows
 
     async def _write(self, records: Sequence[Record]) -> None:
         rows: dict[str, list[Row]] = {}

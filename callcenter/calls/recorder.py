@@ -13,10 +13,14 @@ from callcenter.calls.ledger import Ledger
 from callcenter.calls.rows import Record, Row, call_row, seat_row, segment_row
 from callcenter.floor.changes import (
     CallAnswered,
+    CallArrived,
+    CallChose,
     CallEnded,
+    CallHeld,
+    CallLate,
+    CallQueued,
     CallRang,
     Change,
-    Corrected,
     RingEnded,
     SeatMoved,
     TalkEnded,
@@ -59,13 +63,11 @@ class Recorder:
                     if self._seats.get(row["seat"]) != row:
                         self._seats[row["seat"]] = row
                         self._put(Record("seat_states", row), row["seat"], row["since"].isoformat())
-                case Corrected():
-                    pass  # what was corrected comes as changes of its own
                 case CallRang() | RingEnded() | CallAnswered() | TalkEnded():
                     self._note(change.call, change.at, (change.leg,))
                 case CallEnded():
                     self._note(change.call, change.at, change.call.legs)
-                case _:
+                case CallArrived() | CallChose() | CallQueued() | CallLate() | CallHeld():
                     self._note(change.call, change.at, ())
         if self._pending:
             self._changed.set()

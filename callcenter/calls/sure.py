@@ -72,7 +72,9 @@ async def _drop_incomplete(connection: AsyncConnection, legs: Mapping[str, Seque
     Who sat at the seat only the line may know; that is carried over.
     """
     found: dict[str, list[tuple[str, str]]] = {}
-    asked = select(segments.c.call_id, segments.c.seat, segments.c.login).where(segments.c.call_id == any_(literal(list(legs), ARRAY(Text))))
+    asked = select(segments.c.call_id, segments.c.seat, segments.c.login).where(
+        segments.c.call_id == any_(literal(list(legs), ARRAY(Text)))
+    )
     for call_id, seat, login in await connection.execute(asked.order_by(segments.c.call_id, segments.c.n)):
         found.setdefault(call_id, []).append((seat, login))
     for call_id, ours in found.items():
