@@ -80,4 +80,5 @@ def set_up_logs(*, as_json: bool, level: str = "INFO") -> None:
             foreign_pre_chain=before, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
         )
     )
+    logging.raiseExceptions = False  # the report of a line that cannot be written would quote it, unmasked
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from office import Office, open_office, settings_for
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callcenter.standalone import postgres as standalone
@@ -137,3 +138,14 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = make_engine(database_url)
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture(scope="module")
+async def office(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    """The running service with its demo people, shared by a module's tests."""
+    name = await postgres.new_database()
+    engine = make_engine(postgres.url(name))
+    async with open_office(engine, settings_for(tmp_path_factory.mktemp("office"))) as running:
+        yield running
+    await engine.dispose()
+    await postgres.administer(f"DROP DATABASE {name} WITH (FORCE)")

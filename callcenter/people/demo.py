@@ -1,5 +1,6 @@
 """The demo city's people (演示账号): made once, in an empty database, with passwords that demo.json tells."""
 
+import asyncio
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -73,13 +74,14 @@ async def load_demo(engine: AsyncEngine, settings: Settings, passwords: Password
                 for person in PEOPLE
             }
             _write(file, DemoFile(accounts=list(told.values())))
-            for person in PEOPLE:
+            hashes = await asyncio.gather(*(passwords.hashed(told[person.login].password) for person in PEOPLE))
+            for person, password_hash in zip(PEOPLE, hashes, strict=True):
                 account = {
                     "login": person.login,
                     "name_zh": person.name_zh,
                     "name_en": person.name_en,
                     "roles": [person.role],
-                    "password_hash": await passwords.hashed(told[person.login].password),
+                    "password_hash": password_hash,
                 }
                 await queries.add_user(connection, account)
         if not await queries.all_seats(connection):
