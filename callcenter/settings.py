@@ -74,12 +74,18 @@ class Settings(BaseSettings):
         Path("var/asterisk/etc"), description="folder into which the service writes the seats that Asterisk reads"
     )
     seat_key: SecretStr = Field(SecretStr(""), description="key from which every seat's SIP secret is derived")
+    number_key: SecretStr = Field(
+        SecretStr(""), description="key of the blind index by which telephone numbers are found; never change it"
+    )
     sip_ws_url: str = Field(
         "ws://127.0.0.1:8088/ws", description="address at which browsers reach Asterisk's SIP websocket"
     )
 
     wrap_up_seconds: int = Field(60, ge=0, le=3600, description="wrap-up (话后处理) after each call")
     missed_rings: int = Field(2, ge=1, le=10, description="missed rings in a row after which a seat is unreachable")
+    journal_megabytes: int = Field(
+        2048, ge=1, description="room for what waits on the local disk while Postgres is away; beyond it rows are refused"
+    )
     session_hours: int = Field(12, ge=1, le=72, description="a login ends after this time")
 
     @property

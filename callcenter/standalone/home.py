@@ -37,6 +37,7 @@ class Kept(BaseModel):
     ami_events_secret: str
     ami_actions_secret: str
     seat_key: str
+    number_key: str
     try_secret: str
     postgres_password: str
 
@@ -98,6 +99,7 @@ def kept(settings: Settings) -> Kept:
             ami_events_secret=_secret(settings, "ami_events_secret", was),
             ami_actions_secret=_secret(settings, "ami_actions_secret", was),
             seat_key=_secret(settings, "seat_key", was),
+            number_key=_secret(settings, "number_key", was),
             try_secret=_secret(settings, "try_secret", was),
             postgres_password=was.postgres_password if was else secrets.token_hex(24),
         )

@@ -179,6 +179,7 @@ def _service(settings: Settings, kept: Kept, instance: Instance, url: str, log: 
         "ASTERISK_LOG": str(instance.home / "log"),
         "ASTERISK_ETC": str(instance.home / "etc"),
         "SEAT_KEY": kept.seat_key,
+        "NUMBER_KEY": kept.number_key,
         "TRY_SECRET": kept.try_secret,
         "SIP_WS_URL": f"ws://{settings.host}:{kept.ws}/ws",
     }
