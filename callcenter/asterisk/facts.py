@@ -171,6 +171,15 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapUpExtended:
+    """The agent asked for more time. The one fact that is ours, not Asterisk's: the timer is ours too."""
+
+    at: datetime
+    seat: str
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Alive:
     """A channel that the snapshot found."""
 
@@ -207,7 +216,7 @@ class Snapshot:
 
 
 CallFact = Began | Arrived | Chose | Queued | Left | Refused | Rang | PickedUp | RingOver | Held | TalkOver | HungUp
-SeatFact = Seated | Unseated | Paused | Reached
+SeatFact = Seated | Unseated | Paused | Reached | WrapUpExtended
 Fact = CallFact | SeatFact | Snapshot
 Fields = Mapping[str, str]
 

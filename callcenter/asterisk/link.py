@@ -77,6 +77,13 @@ class Account:
     actions_secret: str
 
 
+class Resync(NamedTuple):
+    """A snapshot, and the frames heard while it was taken."""
+
+    snapshot: Snapshot
+    heard: list[bytes]
+
+
 class Wire(AMIProtocol):  # type: ignore[misc]
     """One connection. Pushed events go to `heard` as raw frames; answers go to their actions."""
 
@@ -157,8 +164,8 @@ class Wire(AMIProtocol):  # type: ignore[misc]
 class Line:
     """The telephone line of one node.
 
-    `batches` yields what the floor must take in, in order: first a Snapshot after each connect, then raw event frames
-    heard since the login. Commands go by `act`.
+    `batches` holds what the floor must take in, in order: a Resync after each connect, then raw event frames. Commands
+    go by `act`.
     """
 
     def __init__(self, account: Account) -> None:
@@ -168,7 +175,7 @@ class Line:
         self.state = LineState.AWAY
         self.since = datetime.now(UTC)
         self.why = "not connected yet"
-        self.batches: asyncio.Queue[Snapshot | list[bytes]] = asyncio.Queue()
+        self.batches: asyncio.Queue[Resync | list[bytes]] = asyncio.Queue()
         self._held_back: list[bytes] | None = None
         self._waiting = 0
         self._events: Wire | None = None
@@ -204,20 +211,18 @@ class Line:
             raise LineAway(self.why)
         await wire.ask(action)
 
-    async def snapshot(self) -> Snapshot:
-        """Ask Asterisk for all that is true now. Raises LineAway."""
+    async def resync(self) -> None:
+        """Have the floor take a snapshot, while events are held back behind it. Raises LineAway."""
         wire = self._actions
         if wire is None:
             raise LineAway(self.why)
-        return await self._ask_all(wire)
-
-    async def resync(self) -> None:
-        """Have the floor take a snapshot, while events are held back behind it."""
         self._held_back = []
         try:
-            self.batches.put_nowait(await self.snapshot())
-        finally:
-            self._release()
+            snapshot = await self._ask_all(wire)
+        except (LineAway, ActionRefused):
+            self._release(None)
+            raise
+        self._release(snapshot)
 
     def taken(self, frames: int) -> None:
         """The floor has taken in so many frames."""
@@ -231,9 +236,7 @@ class Line:
             hearing = await self._open(names.EVENTS_USER, self.account.events_secret, stack, self._hear)
             self._events, self._actions = hearing, acting
             stack.callback(self._forget)
-            # The snapshot first, then what was heard meanwhile: the other order brings dead calls back.
-            self.batches.put_nowait(await self._ask_all(acting))
-            self._release()
+            self._release(await self._ask_all(acting))
             self._moved(LineState.LIVE, "")
             await self._watch(hearing, acting)
 
@@ -307,9 +310,13 @@ class Line:
             return
         self.batches.put_nowait(frames)
 
-    def _release(self) -> None:
-        held, self._held_back = self._held_back, None
-        if held:
+    def _release(self, snapshot: Snapshot | None) -> None:
+        """The snapshot first, then what was heard meanwhile: the other order brings dead calls back."""
+        held, self._held_back = self._held_back or [], None
+        if snapshot is not None:
+            self._waiting += len(held)
+            self.batches.put_nowait(Resync(snapshot, held))
+        elif held:
             self._hear(held)
 
     def _forget(self) -> None:

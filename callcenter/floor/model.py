@@ -99,7 +99,7 @@ class Seat:
     pause: str | None = None
     paused_at: datetime | None = None
     reachable: bool = False
-    call: str | None = None
+    call: Call | None = None  # the one it rings for, talks with, or wraps up
     leg: Leg | None = None
     held: bool = False
     missed: int = 0

@@ -151,7 +151,7 @@ def _rang(floor: Floor, fact: facts.Rang) -> Changes:
     floor.channels[fact.channel] = call.id
     yield CallRang(fact.at, call, leg)
     if seat is not None:
-        seat.call, seat.leg, seat.held = call.id, leg, False
+        seat.call, seat.leg, seat.held = call, leg, False
         yield from _moved(seat, fact.at)
 
 
@@ -342,6 +342,13 @@ def _paused(floor: Floor, fact: facts.Paused) -> Changes:
     yield from _moved(seat, fact.at)
 
 
+def _extended(floor: Floor, fact: facts.WrapUpExtended) -> Changes:
+    seat = floor.seats.get(fact.seat)
+    if seat is not None and seat.pause == WRAP_UP and seat.wrap_up_until is not None:
+        seat.wrap_up_until += fact.by
+        yield from _moved(seat, fact.at)
+
+
 def _reached(floor: Floor, fact: facts.Reached) -> Changes:
     seat = floor.seats.get(fact.seat)
     if seat is None or seat.phone is not fact.phone or seat.reachable == fact.reachable:
@@ -476,5 +483,6 @@ _STEPS: Final[dict[type, Callable[[Floor, Any], Changes]]] = {
     facts.Unseated: _unseated,
     facts.Paused: _paused,
     facts.Reached: _reached,
+    facts.WrapUpExtended: _extended,
     facts.Snapshot: _snapshot,
 }

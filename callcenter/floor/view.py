@@ -1,0 +1,120 @@
+"""The floor as the wallboard sees it, and one call as the screen-pop sees it: plain rows, ready for JSON."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from agents.seats import BREAKS, SeatState
+from callcenter.clock import iso
+from callcenter.floor.model import Call, Floor, Seat, millis
+
+Row = dict[str, Any]
+
+#: Login -> names in Chinese and English.
+Names = Mapping[str, tuple[str, str]]
+
+
+def masked(number: str) -> str:
+    """`13812345678` -> `138****5678`; what is too short to hide anything of is hidden whole."""
+    return f"{number[:3]}****{number[-4:]}" if len(number) >= 10 else "*" * len(number)
+
+
+def call_state(call: Call) -> str:
+    """Where a live call stands: greeting, waiting, ringing, talking or on_hold."""
+    leg = call.leg
+    if leg is not None and leg.answered_at is not None:
+        return "on_hold" if call.held_since else "talking"
+    if leg is not None:
+        return "ringing"
+    return "waiting" if call.queued_at and not call.left_at else "greeting"
+
+
+def call_row(call: Call) -> Row:
+    """A live call for lists: the number masked, no name."""
+    leg = call.leg
+    return {
+        "id": call.id,
+        "state": call_state(call),
+        "number": masked(call.number),
+        "dialed": call.dialed,
+        "service": call.service,
+        "language": call.language,
+        "menu": call.menu,
+        "queue": call.queue,
+        "arrived_at": iso(call.arrived_at),
+        "queued_at": iso(call.queued_at),
+        "answered_at": iso(call.answered_at),
+        "seat": leg.seat if leg else None,
+        "late": call.late,
+    }
+
+
+def pop(call: Call, now: datetime) -> Row:
+    """The screen-pop (来电弹屏): live facts only, with the full number; what is known from before is fetched after."""
+    waited_until = call.answered_at or call.ended_at or now
+    return call_row(call) | {
+        "number": call.number,
+        "name": call.name,
+        "waited_ms": millis(call.queued_at, waited_until) if call.queued_at else None,
+        "ended_at": iso(call.ended_at),
+        "outcome": call.outcome,
+    }
+
+
+def seat_row(seat: Seat, names: Names) -> Row:
+    zh, en = names.get(seat.login, (seat.login, seat.login))
+    return {
+        "number": seat.number,
+        "state": seat.state,
+        "since": iso(seat.since),
+        "reason": seat.pause if seat.state is SeatState.BREAK and seat.pause in BREAKS else None,
+        "login": seat.login or None,
+        "name_zh": zh or None,
+        "name_en": en or None,
+        "phone": seat.phone if seat.login else None,
+        "call": seat.call.id if seat.call else None,
+        "missed": seat.missed,
+        "wrap_up_until": iso(seat.wrap_up_until) if seat.state is SeatState.WRAP_UP else None,
+        "queues": sorted(seat.queues),
+    }
+
+
+def rows(floor: Floor, names: Names) -> dict[str, dict[str, Row]]:
+    """All calls and all occupied seats."""
+    return {
+        "calls": {call.id: call_row(call) for call in floor.calls.values()},
+        "seats": {seat.number: seat_row(seat, names) for seat in floor.seats.values() if shown(seat)},
+    }
+
+
+def shown(seat: Seat) -> bool:
+    """Empty seats are not on the board."""
+    return bool(seat.login)
+
+
+class Patch:
+    """What has changed since the last patch. The law: *old rows + patch = new rows*."""
+
+    def __init__(self) -> None:
+        self.calls: set[str] = set()
+        self.seats: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.calls or self.seats)
+
+    def take(self, floor: Floor, names: Names) -> dict[str, dict[str, Row | None]]:
+        """The changed rows, None for those that are gone; nothing is left noted."""
+        patch = {
+            "calls": {key: _or_none(floor.calls.get(key), call_row) for key in self.calls},
+            "seats": {
+                key: seat_row(seat, names) if (seat := floor.seats.get(key)) and shown(seat) else None
+                for key in self.seats
+            },
+        }
+        self.calls.clear()
+        self.seats.clear()
+        return patch
+
+
+def _or_none(call: Call | None, row: Callable[[Call], Row]) -> Row | None:
+    return None if call is None else row(call)

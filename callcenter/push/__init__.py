@@ -1,0 +1,1 @@
+"""The loudspeaker: screens that hear of every change, snapshot first."""

@@ -1,0 +1,201 @@
+"""Who listens, and what they are told. A screen that reads too slowly is dropped; it comes back with a snapshot."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+from pydantic_core import to_json
+
+from agents.seats import SeatState
+from callcenter import metrics
+from callcenter.asterisk.link import Line
+from callcenter.clock import iso, now
+from callcenter.floor.changes import Change, Corrected, PhoneGone, SeatMoved, WrapUpOver
+from callcenter.floor.model import Floor, Seat
+from callcenter.floor.view import Names, Patch, Row, call_state, pop, rows, seat_row
+from callcenter.reports.tally import Book
+
+#: How often a wallboard's lists change at most.
+BOARD_EVERY: Final = 0.5
+#: How often figures are sent; a screen that hears nothing for 10 s takes its view for old.
+FIGURES_EVERY: Final = 2.0
+DESK_ALIVE_EVERY: Final = 4.0
+MOST_UNREAD: Final = 256
+
+TAKEN_OVER: Final = 4001
+LOGGED_OUT: Final = 4002
+TOO_SLOW: Final = 4008
+
+
+class Screen:
+    """One connected page. `outbox` is read by its websocket; an int closes it with that code."""
+
+    def __init__(self, view: str) -> None:
+        self.view = view
+        self.outbox: asyncio.Queue[str | int] = asyncio.Queue(MOST_UNREAD)
+        self.n = 0
+
+    def send(self, text: str) -> None:
+        try:
+            self.outbox.put_nowait(text)
+        except asyncio.QueueFull:
+            metrics.SCREEN_OVERRUNS.labels(self.view).inc()
+            self.close(TOO_SLOW)
+
+    def close(self, code: int) -> None:
+        while self.outbox.full():
+            self.outbox.get_nowait()
+        self.outbox.put_nowait(code)
+
+
+class Hub:
+    """A sink of the floor. Desks hear at once what concerns them; wallboards twice a second what has changed.
+
+    Args:
+        names: login -> names; read anew at each use.
+    """
+
+    def __init__(self, floor: Floor, line: Line, book: Book, names: Callable[[], Names]) -> None:
+        self._floor = floor
+        self._line = line
+        self._book = book
+        self._names = names
+        self._epoch = uuid4().hex
+        self._n = 0
+        self._patch = Patch()
+        self._link_moved = False
+        self._boards: set[Screen] = set()
+        self._desks: dict[str, Screen] = {}
+        self._logins: dict[str, str] = {}  # seat -> who sits there, to tell who has just left
+        line.watchers.append(self._line_moved)
+
+    def __call__(self, changes: Sequence[Change]) -> None:
+        logins: set[str] = set()
+        for change in changes:
+            match change:
+                case Corrected() | WrapUpOver() | PhoneGone():
+                    pass
+                case SeatMoved(seat=seat):
+                    self._patch.seats.add(seat.number)
+                    logins.update((seat.login, self._logins.get(seat.number, "")))
+                    self._logins[seat.number] = seat.login
+                case _:
+                    self._patch.calls.add(change.call.id)
+                    logins.update(leg.login for leg in change.call.legs if leg.ended_at is None)
+        for login in logins:
+            self._tell_desk(login)
+
+    def seat_of(self, login: str) -> Seat | None:
+        """The seat at which this person sits."""
+        return next((seat for seat in self._floor.seats.values() if seat.login == login), None)
+
+    def floor_view(self) -> dict[str, Any]:
+        """The whole floor, as a wallboard begins with it."""
+        view: dict[str, Any] = {
+            "n": self._n,
+            "epoch": self._epoch,
+            "at": iso(now()),
+            "node": self._floor.node,
+            "link": self.link(),
+            "figures": self._book.figures(now()),
+        }
+        return view | rows(self._floor, self._names())
+
+    def desk_view(self, login: str) -> dict[str, Row | None]:
+        """The person's seat and the call at it."""
+        seat = self.seat_of(login)
+        return {
+            "seat": seat_row(seat, self._names()) if seat else None,
+            "call": pop(seat.call, now()) if seat and seat.call else None,
+        }
+
+    def link(self) -> Row:
+        """How well we hear Asterisk."""
+        return {"state": self._line.state, "since": iso(self._line.since), "lag_ms": None}
+
+    def add_board(self) -> Screen:
+        screen = Screen("floor")
+        screen.send(_json({"type": "snapshot"} | self.floor_view()))
+        self._boards.add(screen)
+        metrics.SCREENS.labels("floor").inc()
+        return screen
+
+    def add_desk(self, login: str) -> Screen:
+        """A new desk of this person; an older one is told that it has been taken over."""
+        if older := self._desks.get(login):
+            older.close(TAKEN_OVER)
+        screen = self._desks[login] = Screen("desk")
+        screen.send(
+            _json({"type": "snapshot", "n": 0, "epoch": self._epoch, "link": self.link()} | self.desk_view(login))
+        )
+        metrics.SCREENS.labels("desk").inc()
+        return screen
+
+    def drop(self, screen: Screen) -> None:
+        metrics.SCREENS.labels(screen.view).dec()
+        self._boards.discard(screen)
+        for login in [login for login, desk in self._desks.items() if desk is screen]:
+            del self._desks[login]
+
+    async def keep_boards(self) -> None:
+        """Tell the wallboards what has changed, for ever."""
+        while True:
+            await asyncio.sleep(BOARD_EVERY)
+            self._count()
+            if not self._patch and not self._link_moved:
+                continue
+            self._n += 1
+            changes: dict[str, Any] = {"type": "changes", "n": self._n, "at": iso(now())}
+            changes |= self._patch.take(self._floor, self._names())
+            if self._link_moved:
+                changes["link"] = self.link()
+                self._link_moved = False
+            _send(self._boards, changes)
+
+    async def keep_figures(self) -> None:
+        """Send the figures of the day, for ever. They also tell a wallboard that we live."""
+        while True:
+            await asyncio.sleep(FIGURES_EVERY)
+            if self._boards:
+                _send(self._boards, {"type": "figures", "figures": self._book.figures(now())})
+
+    async def keep_desks(self) -> None:
+        """Tell the desks that we live, for ever."""
+        while True:
+            await asyncio.sleep(DESK_ALIVE_EVERY)
+            _send(self._desks.values(), {"type": "alive"})
+
+    def _tell_desk(self, login: str) -> None:
+        screen = self._desks.get(login)
+        if screen is not None:
+            screen.n += 1
+            screen.send(_json({"type": "changes", "n": screen.n} | self.desk_view(login)))
+
+    def _line_moved(self) -> None:
+        self._link_moved = True
+        for screen in self._desks.values():
+            screen.n += 1
+            screen.send(_json({"type": "changes", "n": screen.n, "link": self.link()}))
+
+    def _count(self) -> None:
+        states = [call_state(call) for call in self._floor.calls.values()]
+        for state in ("greeting", "waiting", "ringing", "talking", "on_hold"):
+            metrics.CALLS_NOW.labels(state).set(states.count(state))
+        seats = [seat.state for seat in self._floor.seats.values()]
+        for state in SeatState:
+            metrics.SEATS_NOW.labels(state).set(seats.count(state))
+        waiting = [
+            c.queued_at for c in self._floor.calls.values() if c.queued_at and not c.answered_at and not c.left_at
+        ]
+        metrics.LONGEST_WAIT.set(max(0.0, (now() - min(waiting)).total_seconds()) if waiting else 0)
+
+
+def _send(screens: Iterable[Screen], message: dict[str, Any]) -> None:
+    text = _json(message)
+    for screen in list(screens):
+        screen.send(text)
+
+
+def _json(message: dict[str, Any]) -> str:
+    return to_json(message).decode()
