@@ -46,6 +46,7 @@ def new_application(settings: Settings, engine: AsyncEngine) -> web.Application:
     async def add_rules(_: web.Request, response: web.StreamResponse) -> None:
         for name, value in rules.items():
             response.headers.setdefault(name, value)
+        response.headers[hdrs.SERVER] = "callcenter"
 
     app.on_response_prepare.append(add_rules)
     return app

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
+from yarl import URL
 
 from callcenter.api import ENGINE, SETTINGS, mount
 from callcenter.directory.routes import routes as directory
@@ -59,7 +60,7 @@ class Browser:
         return await self.ask("POST", "/api/v1/session", {"login": login, "password": password})
 
     def cookie(self) -> str | None:
-        found = self.session.cookie_jar.filter_cookies(self.url).get("callcenter_session")  # type: ignore[arg-type]
+        found = self.session.cookie_jar.filter_cookies(URL(self.url)).get("callcenter_session")
         return found.value if found is not None and found.value else None
 
 

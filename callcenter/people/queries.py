@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, any_, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,7 +66,7 @@ async def seat(connection: AsyncConnection, number: str) -> Row[Any] | None:
 
 async def other_admins(connection: AsyncConnection, login: str) -> int:
     """How many active administrators there are besides this one. Holds them until the transaction ends."""
-    found = select(users.c.id).where(users.c.active, users.c.roles.any("admin"), users.c.login != login)
+    found = select(users.c.id).where(users.c.active, literal("admin") == any_(users.c.roles), users.c.login != login)
     return len((await connection.execute(found.with_for_update())).all())
 
 

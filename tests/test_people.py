@@ -1,0 +1,530 @@
+"""Accounts, sessions and seats: what must work, and every way in that must stay shut."""
+
+import asyncio
+import hashlib
+import statistics
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from conftest import Postgres
+from office import Office, open_office, settings_for
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from callcenter.people import passwords
+from callcenter.people.permissions import ROLES_IN_USE
+from callcenter.people.routes import Role
+from callcenter.people.seats import seat_secret, write_seats
+from callcenter.people.sessions import SESSIONS
+from callcenter.people.throttle import PER_ADDRESS, PER_LOGIN, THROTTLE, Throttle
+from callcenter.store.engine import make_engine
+from callcenter.store.tables import audit, sessions, users
+
+EVIL = (
+    "'; DROP TABLE users; --",
+    '" OR ""="',
+    "admin'/*",
+    "<img src=x onerror=alert(1)>",
+    "%27%20OR%201=1",
+    "=cmd|' /C calc'!A0",
+    "${jndi:ldap://x}",
+    "\u202e\u2066right to left",
+    "𝕬" * 40,
+)
+
+
+@pytest.fixture
+async def own_office(engine: AsyncEngine, tmp_path: Path) -> AsyncIterator[Office]:
+    """A service for one test alone."""
+    async with open_office(engine, settings_for(tmp_path)) as office:
+        yield office
+
+
+async def last_audit(office: Office) -> Any:
+    async with office.engine.connect() as connection:
+        return (await connection.execute(select(audit).order_by(audit.c.id.desc()).limit(1))).one()
+
+
+# --- logging in and out -----------------------------------------------------------------------------------------------
+
+
+async def test_logging_in_says_who_one_is_and_what_one_may(office: Office) -> None:
+    browser = office.browser()
+    status, me = await browser.log_in(*office.password("operator"))
+    assert status == 200
+    assert (me["login"], me["name_zh"], me["name_en"]) == ("limei", "李梅", "Li Mei")
+    assert me["roles"] == ["operator"]
+    assert {"answer_call", "sit", "see_calls"} <= set(me["may"])
+    assert not {"manage_users", "see_all_calls"} & set(me["may"])
+    assert (await browser.ask("GET", "/api/v1/session")) == (200, me)
+    assert (await browser.ask("PATCH", "/api/v1/session", {"language": "en"})) == (200, me | {"language": "en"})
+    assert (await browser.ask("GET", "/api/v1/session"))[1]["language"] == "en"
+    assert (await browser.ask("PATCH", "/api/v1/session", {"language": "zh"}))[0] == 200
+
+
+async def test_a_login_is_taken_as_it_is_typed(office: Office) -> None:
+    login, password = office.password("operator")
+    assert (await office.browser().log_in(f" {login.upper()} ", password))[0] == 200
+    assert (await office.browser().log_in(login, password.upper()))[0] == 401
+
+
+async def test_the_cookie_is_for_our_pages_alone(office: Office) -> None:
+    response = await office.browser().send(
+        "POST", "/api/v1/session", dict(zip(("login", "password"), office.password("operator"), strict=True))
+    )
+    cookie = response.headers["Set-Cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "path=/" in cookie
+    assert "max-age=43200" in cookie
+    assert "secure" not in cookie  # plain http on loopback
+
+
+async def test_behind_https_the_cookie_never_travels_in_clear(postgres: Postgres, tmp_path: Path) -> None:
+    engine = make_engine(postgres.url(await postgres.new_database()))
+    async with open_office(engine, settings_for(tmp_path, public_origin="https://12345.example")) as office:
+        browser = office.browser()
+        browser.headers["Origin"] = "https://12345.example"
+        login, password = office.password("admin")
+        response = await browser.send("POST", "/api/v1/session", {"login": login, "password": password})
+        assert response.status == 200
+        assert "secure" in response.headers["Set-Cookie"].lower()
+        assert "max-age" in response.headers["Strict-Transport-Security"]
+    await engine.dispose()
+
+
+async def test_the_token_itself_is_stored_nowhere(office: Office) -> None:
+    browser = await office.logged_in("operator")
+    token = browser.cookie()
+    assert token is not None and len(token) >= 43  # 256 bits
+    async with office.engine.connect() as connection:
+        found = await connection.scalar(
+            select(func.count()).where(sessions.c.token_hash == hashlib.sha256(token.encode()).digest())
+        )
+        assert found == 1
+        for table in ("sessions", "users", "audit"):
+            dump = await connection.scalar(text(f"SELECT string_agg({table}::text, ' ') FROM {table}"))
+            assert token not in (dump or "")
+
+
+async def test_a_cookie_is_worth_nothing_after_log_out(office: Office) -> None:
+    browser = await office.logged_in("operator")
+    stolen = browser.cookie()
+    assert (await browser.ask("DELETE", "/api/v1/session"))[0] == 204
+    assert browser.cookie() is None
+    thief = office.browser()
+    thief.headers["Cookie"] = f"callcenter_session={stolen}"
+    assert (await thief.ask("GET", "/api/v1/session"))[1]["error"]["code"] == "not_logged_in"
+
+
+async def test_logging_in_always_makes_a_new_session(office: Office) -> None:
+    """A token that someone planted, or that was there before, is not the one that is used (fixation)."""
+    browser = office.browser()
+    browser.headers["Cookie"] = "callcenter_session=planted"
+    response = await browser.send(
+        "POST", "/api/v1/session", dict(zip(("login", "password"), office.password("operator"), strict=True))
+    )
+    assert response.cookies["callcenter_session"].value != "planted"
+    again = await office.logged_in("operator")
+    first = again.cookie()
+    assert (await again.log_in(*office.password("operator")))[0] == 200
+    assert again.cookie() != first
+    old = office.browser()
+    old.headers["Cookie"] = f"callcenter_session={first}"
+    assert (await old.ask("GET", "/api/v1/session"))[0] == 401
+
+
+@pytest.mark.parametrize("token", ["", "x", "a" * 43, "a" * 5000, "%00", "'; DROP TABLE sessions; --", "é", '"quoted"'])
+async def test_a_made_up_cookie_is_nobody(office: Office, token: str) -> None:
+    browser = office.browser()
+    browser.headers["Cookie"] = f"callcenter_session={token}"
+    assert (await browser.ask("GET", "/api/v1/session"))[0] == 401
+
+
+async def test_a_session_ends_after_its_hours(office: Office) -> None:
+    browser = await office.logged_in("operator")
+    token = browser.cookie()
+    assert token is not None
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    async with office.engine.begin() as connection:
+        await connection.execute(
+            update(sessions)
+            .where(sessions.c.token_hash == hashlib.sha256(token.encode()).digest())
+            .values(expires_at=past)
+        )
+    await office.app[SESSIONS].refresh()
+    assert (await browser.ask("GET", "/api/v1/session"))[0] == 401
+
+
+async def test_a_session_ended_elsewhere_is_over_within_two_seconds(own_office: Office) -> None:
+    """Another process (the command line) closes the account: the websocket's watch and the next request both see it."""
+    browser = await own_office.logged_in("operator")
+    token = browser.cookie()
+    opened = own_office.app[SESSIONS]
+    person = await opened.person(token)
+    assert person is not None
+    keeper = asyncio.create_task(opened.run())
+    watch = asyncio.create_task(opened.ended(person))
+    try:
+        async with own_office.engine.begin() as connection:
+            await connection.execute(update(users).where(users.c.login == person.login).values(active=False))
+        began = time.monotonic()
+        await asyncio.wait_for(watch, 5)
+        assert time.monotonic() - began < 2.5
+        assert (await browser.ask("GET", "/api/v1/session"))[0] == 401
+        # A watch on a session that is over already returns at once.
+        await asyncio.wait_for(opened.ended(person), 1)
+    finally:
+        keeper.cancel()
+
+
+async def test_who_is_logged_in_works_on_while_postgres_is_away(own_postgres: Postgres, tmp_path: Path) -> None:
+    engine = make_engine(own_postgres.url(await own_postgres.new_database()))
+    async with open_office(engine, settings_for(tmp_path)) as office:
+        browser = await office.logged_in("operator")
+        assert (await browser.ask("GET", "/api/v1/session"))[0] == 200
+        keeper = asyncio.create_task(office.app[SESSIONS].run())
+        await own_postgres.stop()
+        await asyncio.sleep(2.5)  # the keeper looks in vain
+        assert (await browser.ask("GET", "/api/v1/session"))[0] == 200
+        status, answer = await office.browser().log_in(*office.password("admin"))
+        assert (status, answer["error"]["code"]) == (503, "database_away")
+        unknown = office.browser()
+        unknown.headers["Cookie"] = "callcenter_session=" + "a" * 43
+        assert (await unknown.ask("GET", "/api/v1/session"))[0] == 503
+        await own_postgres.start()
+        assert (await office.browser().log_in(*office.password("admin")))[0] == 200
+        # Silence is worse than an error: the answer comes all the same, and in time.
+        own_postgres.freeze()
+        began = time.monotonic()
+        assert (await browser.ask("GET", "/api/v1/session"))[0] == 200
+        assert (await unknown.ask("GET", "/api/v1/session"))[0] == 503
+        assert time.monotonic() - began < 4
+        own_postgres.thaw()
+        keeper.cancel()
+    await engine.dispose()
+
+
+# --- guessing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_guessing_is_slowed_and_locks_nobody_out(own_office: Office) -> None:
+    login, password = own_office.password("supervisor")
+    guesser = own_office.browser()
+    seen = [(await guesser.log_in(login, f"guess {n}"))[0] for n in range(10)]
+    assert seen == [401] * PER_LOGIN.amount + [429] * (10 - PER_LOGIN.amount)
+    # From here even the right password must wait; from another address the account's owner gets in.
+    assert (await guesser.log_in(login, password))[0] == 429
+    assert await own_office.app[THROTTLE].admit(login, "10.0.0.2")
+    # Other accounts are not touched.
+    assert (await own_office.logged_in("admin")).cookie()
+
+
+async def test_an_address_that_guesses_many_logins_is_stopped() -> None:
+    throttle = Throttle()
+    for n in range(PER_ADDRESS.amount):
+        assert await throttle.admit(f"login{n}", "10.0.0.1")
+        await throttle.wrong("10.0.0.1")
+    assert not await throttle.admit("another", "10.0.0.1")
+    assert await throttle.admit("another", "10.0.0.2")
+
+
+async def test_guesses_at_once_are_all_counted(own_office: Office) -> None:
+    login, _ = own_office.password("supervisor")
+    browsers = [own_office.browser() for _ in range(30)]
+    seen = await asyncio.gather(*(browser.log_in(login, "guess") for browser in browsers))
+    assert sum(status == 401 for status, _ in seen) == PER_LOGIN.amount
+
+
+async def test_a_right_password_clears_the_count(own_office: Office) -> None:
+    login, password = own_office.password("supervisor")
+    browser = own_office.browser()
+    for _ in range(2):
+        for _ in range(PER_LOGIN.amount - 1):
+            assert (await browser.log_in(login, "guess"))[0] == 401
+        assert (await browser.log_in(login, password))[0] == 200
+
+
+async def test_an_unknown_login_cannot_be_told_from_a_wrong_password(own_office: Office) -> None:
+    admin = await own_office.logged_in("admin")
+    assert (await admin.ask("PATCH", "/api/v1/users/chenjing", {"active": False}))[0] == 200
+    times: dict[str, list[float]] = {"limei": [], "nosuchlogin": [], "chenjing": []}
+    answers = set()
+    for _ in range(5):
+        for login, taken in times.items():
+            browser = own_office.browser()
+            began = time.process_time()
+            status, answer = await browser.log_in(login, "wrong password")
+            taken.append(time.process_time() - began)
+            answers.add((status, str(answer)))
+    assert len(answers) == 1
+    # Work done, not time on the clock: the machine may be busy with other things.
+    best = {login: min(taken) for login, taken in times.items()}
+    assert max(best.values()) - min(best.values()) < 0.5 * statistics.mean(best.values())
+    assert min(best.values()) > 0.02
+
+
+def test_the_stand_in_hash_costs_what_a_real_one_does() -> None:
+    assert not PasswordHasher().check_needs_rehash(passwords._NOBODY)
+    assert PasswordHasher().hash("x").startswith("$argon2id$")
+
+
+async def test_passwords_are_checked_two_at_a_time() -> None:
+    checker = passwords.Passwords()
+    real = await checker.hashed("correct horse")
+    assert await asyncio.gather(*(checker.fit(word, real) for word in ("correct horse", "wrong", ""))) == [
+        True,
+        False,
+        False,
+    ]
+    assert not await checker.fit("anything", None)
+    assert not await checker.fit("anything", "no hash at all")
+    ticks = 0
+    work = asyncio.gather(*(checker.fit("wrong", real) for _ in range(4)))
+    while not work.done():
+        await asyncio.sleep(0.005)
+        ticks += 1
+    assert ticks > 10  # the loop ran on meanwhile
+
+
+def test_generated_passwords_are_long_and_never_the_same() -> None:
+    made = {passwords.generated() for _ in range(200)}
+    assert len(made) == 200
+    assert all(len(word) == 19 and len(word) >= passwords.MIN_LENGTH for word in made)
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+NEW = {
+    "login": "he.xin",
+    "name_zh": "何欣",
+    "name_en": "He Xin",
+    "roles": ["operator", "supervisor"],
+    "password": "a long password",
+}
+
+
+async def test_an_account_from_its_making_to_its_closing(own_office: Office) -> None:
+    admin = await own_office.logged_in("admin")
+    shown = {key: value for key, value in NEW.items() if key != "password"} | {"active": True}
+    assert await admin.ask("POST", "/api/v1/users", NEW) == (201, shown)
+    assert (await last_audit(own_office)).what == {key: shown[key] for key in ("login", "name_zh", "name_en", "roles")}
+    status, answer = await admin.ask("POST", "/api/v1/users", NEW)
+    assert (status, answer["error"]["code"]) == (409, "login_taken")
+    listed = (await admin.ask("GET", "/api/v1/users"))[1]["items"]
+    assert shown in listed
+    assert all("password" not in str(account) for account in listed)
+
+    agent = own_office.browser()
+    assert (await agent.log_in("he.xin", "a long password"))[1]["roles"] == ["operator", "supervisor"]
+    # A new name is seen at once by the session; new roles and passwords end it.
+    assert (await admin.ask("PATCH", "/api/v1/users/he.xin", {"name_zh": "何馨"}))[1]["name_zh"] == "何馨"
+    await own_office.app[SESSIONS].refresh()
+    assert (await agent.ask("GET", "/api/v1/session"))[1]["name_zh"] == "何馨"
+    for change in ({"roles": ["operator"]}, {"password": "another password"}, {"active": False}):
+        assert (await agent.ask("GET", "/api/v1/session"))[0] == 200
+        assert (await admin.ask("PATCH", "/api/v1/users/he.xin", change))[0] == 200
+        assert (await agent.ask("GET", "/api/v1/session"))[0] == 401
+        entry = await last_audit(own_office)
+        assert entry.act == "change_user"
+        assert "another password" not in str(entry.what)
+        await agent.log_in("he.xin", "another password" if "roles" not in change else "a long password")
+    assert (await agent.ask("GET", "/api/v1/session"))[0] == 401  # closed accounts do not get in
+    assert (await admin.ask("PATCH", "/api/v1/users/nobody", {"active": True}))[1]["error"]["code"] == "no_such_user"
+    assert (await admin.ask("PATCH", "/api/v1/users/he.xin", {}))[0] == 200
+
+
+async def test_the_last_administrator_stays(own_office: Office) -> None:
+    admin = await own_office.logged_in("admin")
+    login, _ = own_office.password("admin")
+    for change in ({"active": False}, {"roles": ["operator"]}):
+        status, answer = await admin.ask("PATCH", f"/api/v1/users/{login}", change)
+        assert (status, answer["error"]["code"]) == (409, "last_admin")
+    assert (await admin.ask("PATCH", "/api/v1/users/limei", {"active": False}))[0] == 200
+    assert (await admin.ask("POST", "/api/v1/users", NEW | {"roles": ["admin"]}))[0] == 201
+    assert (await admin.ask("PATCH", f"/api/v1/users/{login}", {"roles": ["operator"]}))[0] == 200
+
+
+async def test_nobody_raises_themselves(office: Office) -> None:
+    """Mass assignment and other people's routes (S13)."""
+    agent = await office.logged_in("operator")
+    for more in ({"roles": ["admin"]}, {"active": True}, {"login": "zhoukai"}, {"id": 1}):
+        assert (await agent.ask("PATCH", "/api/v1/session", {"language": "zh"} | more))[0] == 422
+    login = office.password("operator")[0]
+    assert (await agent.ask("PATCH", f"/api/v1/users/{login}", {"roles": ["admin"]}))[0] == 403
+    admin = await office.logged_in("admin")
+    for more in ({"id": 1}, {"password_hash": "x"}, {"created_at": "2026-01-01T00:00:00Z"}, {"roles": ["root"]}):
+        assert (await admin.ask("POST", "/api/v1/users", NEW | more))[0] == 422
+
+
+@pytest.mark.parametrize("evil", EVIL, ids=range(len(EVIL)))
+async def test_hostile_text_is_text(office: Office, evil: str) -> None:
+    admin = await office.logged_in("admin")
+    assert (await office.browser().log_in(evil, evil))[0] == 401
+    assert (await admin.ask("POST", "/api/v1/users", NEW | {"login": evil}))[0] == 422
+    status, account = await admin.ask("PATCH", "/api/v1/users/zhaolei", {"name_zh": evil, "name_en": evil})
+    assert (status, account["name_zh"], account["name_en"]) == (200, evil, evil)
+    assert (await admin.ask("POST", "/api/v1/seats", {"number": evil}))[0] == 422
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name_zh": "two\nlines"},
+        {"name_zh": "nul\x00"},
+        {"name_zh": "tab\t"},
+        {"name_zh": ""},
+        {"name_zh": "长" * 41},
+        {"password": "short"},
+        {"password": "x" * 129},
+        {"roles": []},
+        {"roles": ["operator"] * 4},
+        {"login": "Upper"},
+        {"login": "1digit"},
+        {"login": "a"},
+        {"login": "a" * 33},
+        {"login": "limei\n"},
+    ],
+    ids=str,
+)
+async def test_an_account_must_be_well_formed(office: Office, change: dict[str, Any]) -> None:
+    admin = await office.logged_in("admin")
+    status, answer = await admin.ask("POST", "/api/v1/users", NEW | {"login": "new.one"} | change)
+    assert (status, answer["error"]["code"]) == (422, "not_valid")
+
+
+def test_the_roles_of_the_api_are_those_in_use() -> None:
+    assert Role.__args__ == ROLES_IN_USE  # type: ignore[attr-defined]
+
+
+# --- seats ------------------------------------------------------------------------------------------------------------
+
+
+def seats_file(office: Office) -> str:
+    return (office.settings.asterisk_etc / "seats.conf").read_text()
+
+
+async def test_a_seat_from_its_making_to_its_closing(own_office: Office) -> None:
+    admin = await own_office.logged_in("admin")
+    assert "[1001]" in seats_file(own_office)
+    assert "[1001w]" in seats_file(own_office)
+    assert "[2001]" not in seats_file(own_office)
+    assert await admin.ask("POST", "/api/v1/seats", {"number": "2001"}) == (201, {"number": "2001", "active": True})
+    assert "[2001]" in seats_file(own_office)
+    assert (await admin.ask("POST", "/api/v1/seats", {"number": "2001"}))[1]["error"]["code"] == "seat_exists"
+    numbers = [seat["number"] for seat in (await admin.ask("GET", "/api/v1/seats"))[1]["items"]]
+    assert numbers == [*(str(n) for n in range(1001, 1009)), "2001"]
+
+    status, shown = await admin.ask("POST", "/api/v1/seats/2001/secret")
+    assert (status, shown["number"], len(shown["secret"])) == (200, "2001", 26)
+    entry = await last_audit(own_office)
+    assert (entry.act, entry.what) == ("show_seat_secret", {"number": "2001"})
+    assert await admin.ask("POST", "/api/v1/seats/2001/secret") == (200, shown)  # showing changes nothing
+    assert (await admin.ask("PATCH", "/api/v1/seats/2001", {"new_secret": True}))[0] == 200
+    assert (await admin.ask("POST", "/api/v1/seats/2001/secret"))[1]["secret"] != shown["secret"]
+
+    assert await admin.ask("PATCH", "/api/v1/seats/2001", {"active": False}) == (
+        200,
+        {"number": "2001", "active": False},
+    )
+    assert "[2001]" not in seats_file(own_office)
+    assert (await admin.ask("PATCH", "/api/v1/seats/9999", {"active": True}))[1]["error"]["code"] == "no_such_seat"
+    assert (await admin.ask("POST", "/api/v1/seats/9999/secret"))[1]["error"]["code"] == "no_such_seat"
+
+
+async def test_the_seats_file_holds_digests_and_is_ours_alone(office: Office) -> None:
+    file = office.settings.asterisk_etc / "seats.conf"
+    assert file.stat().st_mode & 0o777 == 0o600
+    conf = file.read_text()
+    for seat in office.demo.seats:
+        assert seat.secret not in conf
+        digest = hashlib.md5(f"{seat.number}w:asterisk:{seat.secret}".encode()).hexdigest()
+        assert digest in conf
+
+
+async def test_the_seats_file_is_left_alone_when_nothing_changed(office: Office) -> None:
+    file = office.settings.asterisk_etc / "seats.conf"
+    before = file.stat().st_mtime_ns
+    assert not await write_seats(office.engine, office.settings)
+    assert file.stat().st_mtime_ns == before
+    file.unlink()
+    written = await asyncio.gather(*(write_seats(office.engine, office.settings) for _ in range(5)))
+    assert sum(written) == 1
+    assert "[1008w]" in file.read_text()
+
+
+def test_a_secret_follows_from_key_number_and_version() -> None:
+    secret = seat_secret("key", "1001", 1)
+    assert secret == seat_secret("key", "1001", 1)
+    assert len(secret) == 26 and secret.isalnum()
+    others = {seat_secret("other", "1001", 1), seat_secret("key", "1002", 1), seat_secret("key", "1001", 2)}
+    assert len(others | {secret}) == 4
+
+
+# --- the demo ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_demos_people_are_made_once(engine: AsyncEngine, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with open_office(engine, settings) as office:
+        first = office.demo
+        roles = [account.role for account in first.accounts]
+        assert roles == ["operator"] * 4 + ["supervisor", "admin"]
+        assert [seat.number for seat in first.seats] == [str(n) for n in range(1001, 1009)]
+        assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
+        admin = await office.logged_in("admin")
+        assert (await admin.ask("PATCH", "/api/v1/users/limei", {"password": "changed by hand"}))[0] == 200
+        assert (await admin.ask("PATCH", "/api/v1/seats/1001", {"new_secret": True}))[0] == 200
+        assert (await admin.ask("PATCH", "/api/v1/seats/1008", {"active": False}))[0] == 200
+    async with open_office(engine, settings) as office:
+        assert office.demo.accounts == first.accounts
+        assert (await office.browser().log_in("limei", "changed by hand"))[0] == 200
+        assert office.demo.seats[0].secret != first.seats[0].secret
+        assert office.demo.seats[1:] == first.seats[1:-1]
+
+
+async def test_a_start_that_was_cut_off_leaves_no_unknown_password(engine: AsyncEngine, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with open_office(engine, settings) as office:
+        told = office.demo
+    async with engine.begin() as connection:  # as if the file had been written, and the accounts not committed
+        await connection.execute(text("TRUNCATE users, sessions, seats, audit"))
+    async with open_office(engine, settings) as office:
+        assert office.demo == told
+        assert (await office.logged_in("operator")).cookie()
+
+
+async def test_the_demo_touches_no_real_accounts(engine: AsyncEngine, tmp_path: Path) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            users.insert().values(
+                login="limei", name_zh="真", name_en="Real", roles=["admin"], password_hash="kept as it is"
+            )
+        )
+    async with open_office(engine, settings_for(tmp_path)) as office:
+        assert office.demo.accounts == []
+        async with engine.connect() as connection:
+            assert (await connection.scalars(select(users.c.password_hash))).all() == ["kept as it is"]
+
+
+async def test_trying_is_for_the_demo_alone(office: Office, engine: AsyncEngine, tmp_path: Path) -> None:
+    status, trial = await office.browser().ask("POST", "/api/v1/try")
+    assert status == 200
+    assert (trial["user"], trial["uri"], trial["password"]) == ("try", "sip:try@127.0.0.1", "the tests' own secret")
+    assert trial["numbers"][0] == {"number": "12345", "name_zh": "政务服务便民热线", "name_en": "Unified hotline"}
+    async with open_office(engine, settings_for(tmp_path)) as other:
+        other.settings.demo = False
+        assert (await other.browser().ask("POST", "/api/v1/try"))[0] == 404
+
+
+async def test_about_is_for_everyone(office: Office) -> None:
+    status, about = await office.browser().ask("GET", "/api/v1/about")
+    assert status == 200
+    assert (about["demo"], about["time_zone"], about["hotline"]) == (True, "Asia/Shanghai", "12345")
+    assert datetime.fromisoformat(about["now"]).tzinfo == UTC
+    assert about["now"].endswith("Z") and len(about["now"]) == 24
