@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     wrap_up_seconds: int = Field(60, ge=0, le=3600, description="wrap-up (话后处理) after each call")
     missed_rings: int = Field(2, ge=1, le=10, description="missed rings in a row after which a seat is unreachable")
     journal_megabytes: int = Field(
-        2048, ge=1, description="room for what waits on the local disk while Postgres is away; beyond it rows are refused"
+        2048, ge=1, description="room on the local disk for rows while Postgres is away; more are refused"
     )
     session_hours: int = Field(12, ge=1, le=72, description="a login ends after this time")
 

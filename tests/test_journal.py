@@ -352,8 +352,10 @@ async def test_recorder_tells_what_happened(
     for moment in _story(1):
         recorder(moment)
         await asyncio.sleep(0.02)
-    assert recorder.parties("n1-1763798400.1") == {"amy": True}
-    assert recorder.parties("n1-1763798400.2") is None
+    recent = recorder.recent("n1-1763798400.1")
+    assert recent is not None
+    assert recent.parties == {"amy": True}
+    assert recorder.recent("n1-1763798400.2") is None
     task.cancel()  # what is not written yet is written now
     with contextlib.suppress(asyncio.CancelledError):
         await task

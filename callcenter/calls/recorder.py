@@ -1,7 +1,8 @@
 """The recorder (话单记录): the sink that turns the floor's changes into rows. It never holds the floor up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -35,6 +36,17 @@ _MICROSECOND: Final = 1_000_000
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the desk needs of a call before, or without, asking Postgres.
+
+    `parties`: who was rung -> whether they talked. `number_key`: by which the number's other calls are found.
+    """
+
+    parties: Mapping[str, bool]
+    number_key: bytes | None
+
+
 class Recorder:
     """Call it with changes; let `run` go on beside it.
 
@@ -51,7 +63,7 @@ class Recorder:
         self._changed = asyncio.Event()
         self._version = 0
         self._seats: dict[str, Row] = {}
-        self._parties: dict[str, dict[str, bool]] = {}
+        self._recent: dict[str, Recent] = {}
         metrics.RECORDER_BUFFER_ROWS.set_function(lambda: len(self._pending))
 
     def __call__(self, changes: Sequence[Change]) -> None:
@@ -72,9 +84,9 @@ class Recorder:
         if self._pending:
             self._changed.set()
 
-    def parties(self, call_id: str) -> dict[str, bool] | None:
-        """Who was rung for a recent call: login -> whether they talked. None when the call is not remembered."""
-        return self._parties.get(call_id)
+    def recent(self, call_id: str) -> Recent | None:
+        """What is remembered of a call that rang a seat lately."""
+        return self._recent.get(call_id)
 
     async def run(self) -> None:
         """Write what was noted, until cancelled; the last of it is written then."""
@@ -94,16 +106,16 @@ class Recorder:
             n = next(n for n, each in enumerate(call.legs) if each is leg)
             self._put(Record("segments", segment_row(call.id, n, leg)), call.id, str(n))
         if moved:
-            self._remember(call)
+            self._remember(call, row["number_key"])
 
-    def _remember(self, call: Call) -> None:
+    def _remember(self, call: Call, number_key: bytes | None) -> None:
         parties: dict[str, bool] = {}
         for leg in call.legs:
             parties[leg.login] = parties.get(leg.login, False) or leg.answered_at is not None
-        self._parties.pop(call.id, None)
-        self._parties[call.id] = parties
-        if len(self._parties) > REMEMBERED_CALLS:
-            del self._parties[next(iter(self._parties))]
+        self._recent.pop(call.id, None)
+        self._recent[call.id] = Recent(parties, number_key)
+        if len(self._recent) > REMEMBERED_CALLS:
+            del self._recent[next(iter(self._recent))]
 
     def _put(self, record: Record, *key: str) -> None:
         if len(self._pending) >= BUFFER_ROWS and (record.table, *key) not in self._pending:

@@ -1,13 +1,13 @@
 """The sure path: what Asterisk's own files know of the calls, committed together with how far they were read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Text, any_, delete, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from callcenter.asterisk.files import Offset
 from callcenter.calls.rows import Row, call_row, known_moments, segment_row
 from callcenter.calls.writers import write_calls, write_segments
 from callcenter.floor.model import Call
@@ -15,15 +15,6 @@ from callcenter.store.engine import within
 from callcenter.store.tables import segments, tail_offsets
 
 SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """How far a file has been read, in bytes; another inode of the same name is another file."""
-
-    file: str
-    inode: int
-    offset: int
 
 
 async def commit_sure(
