@@ -76,3 +76,5 @@ def line_state(state: str) -> None:
 
 
 line_state("away")
+
+SURE_CALLS: Final = Counter("callcenter_sure_calls_total", "Ended calls read from Asterisk's own files")

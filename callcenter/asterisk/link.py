@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -77,6 +77,10 @@ class Account:
     actions_secret: str
 
 
+#: Headers of one answer. A header that occurs twice is a list here, which is how panoramisk reads it.
+Item = dict[str, Any]
+
+
 class Resync(NamedTuple):
     """A snapshot, and the frames heard while it was taken."""
 
@@ -129,8 +133,11 @@ class Wire(AMIProtocol):  # type: ignore[misc]
         elif action.add_message(message):
             self.responses.pop(message.action_id, None)
 
-    async def ask(self, action: actions.Action, deadline: float = ACTION_DEADLINE) -> list[Message]:
-        """Send once, and wait for the whole answer. Raises LineAway, ActionRefused, BadAction."""
+    async def ask(self, action: actions.Action, deadline: float = ACTION_DEADLINE) -> list[Item]:
+        """Send once, and wait for the whole answer: one item, or the events of a list.
+
+        Raises LineAway, ActionRefused, BadAction.
+        """
         if self.lost.done():
             raise LineAway("the connection is closed")
         as_list = action["Action"] in actions.LISTS
@@ -141,7 +148,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]
             raise LineAway(f"no answer to {action['Action']} within {deadline:g} s") from None
         finally:
             self.responses.pop(wire.id, None)
-        return list(answer) if as_list else [answer]
+        return [dict(each) for each in answer if "Event" in each] if as_list else [dict(answer)]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.close()
@@ -347,10 +354,10 @@ def asterisk_version(text: str) -> tuple[int, int, int]:
 def snapshot(
     reader: Reader,
     now: datetime,
-    status: Message,
-    queues: Sequence[Message],
-    channels: Sequence[Message],
-    devices: Sequence[Message],
+    status: Item,
+    queues: Sequence[Item],
+    channels: Sequence[Item],
+    devices: Sequence[Item],
 ) -> Snapshot:
     """The answers to CoreStatus, QueueStatus, CoreShowChannels and DeviceStateList as one fact.
 
@@ -371,11 +378,11 @@ def snapshot(
     )
 
 
-def _untouched(item: Message) -> bool:
+def _untouched(item: Item) -> bool:
     return all(isinstance(value, str) for value in item.values())
 
 
-def _alive(reader: Reader, now: datetime, item: Message) -> Alive | None:
+def _alive(reader: Reader, now: datetime, item: Item) -> Alive | None:
     if item["Event"] != "CoreShowChannel" or not item["Uniqueid"]:
         return None
     own = is_citizen(item["Channel"])
@@ -392,7 +399,7 @@ def _alive(reader: Reader, now: datetime, item: Message) -> Alive | None:
     )
 
 
-def _member(item: Message) -> Member | None:
+def _member(item: Item) -> Member | None:
     if item["Event"] != "QueueMember" or (phone := phone_of(item["Location"])) is None:
         return None
     paused = item["Paused"] == "1"

@@ -7,16 +7,12 @@ from typing import Any
 from agents.seats import BREAKS, SeatState
 from callcenter.clock import iso
 from callcenter.floor.model import Call, Floor, Seat, millis
+from callcenter.log import mask
 
 Row = dict[str, Any]
 
 #: Login -> names in Chinese and English.
 Names = Mapping[str, tuple[str, str]]
-
-
-def masked(number: str) -> str:
-    """`13812345678` -> `138****5678`; what is too short to hide anything of is hidden whole."""
-    return f"{number[:3]}****{number[-4:]}" if len(number) >= 10 else "*" * len(number)
 
 
 def call_state(call: Call) -> str:
@@ -35,7 +31,7 @@ def call_row(call: Call) -> Row:
     return {
         "id": call.id,
         "state": call_state(call),
-        "number": masked(call.number),
+        "number": mask(call.number) if call.number else "",
         "dialed": call.dialed,
         "service": call.service,
         "language": call.language,
