@@ -40,7 +40,7 @@ from callcenter.pages import routes as pages
 from callcenter.people.demo import load_demo
 from callcenter.people.passwords import PASSWORDS
 from callcenter.people.routes import routes as people
-from callcenter.people.seats import keep_seats
+from callcenter.people.seats import keep_seats, write_seats
 from callcenter.people.sessions import SESSIONS
 from callcenter.push.hub import Hub
 from callcenter.push.routes import HUB
@@ -49,7 +49,7 @@ from callcenter.reports.run import keep as keep_figures
 from callcenter.reports.tally import Book
 from callcenter.settings import Settings
 from callcenter.standalone import CannotStart
-from callcenter.store.engine import DatabaseAway, make_engine, within
+from callcenter.store.engine import SILENCE_SECONDS, DatabaseAway, make_engine, within
 from callcenter.store.migrate import SchemaTooNew, migrate
 from callcenter.store.tables import users
 from callcenter.workorders.drafts import Drafts
@@ -98,12 +98,20 @@ async def _store(app: web.Application) -> AsyncIterator[None]:
 async def _people(app: web.Application) -> AsyncIterator[None]:
     """Accounts, sessions, seats; in a demo the people of the demo city."""
     settings, engine, migrated = app[SETTINGS], app[ENGINE], app[MIGRATED]
+    loaded = asyncio.Event()
 
     async def seats() -> None:
         await migrated.wait()
         if settings.demo:
             await load_demo(engine, settings, app[PASSWORDS])
+        await within(SILENCE_SECONDS, write_seats(engine, settings))
+        loaded.set()
         await keep_seats(engine, settings)
+
+    async def people_loaded() -> str | None:
+        return None if loaded.is_set() else "accounts and seats have not been read yet"
+
+    app[PARTS]["seats"] = people_loaded
 
     async with _tasks(("sessions", app[SESSIONS].run), ("seats", seats)):
         yield
