@@ -1,6 +1,6 @@
 """Codes of work orders (工单编号), which a citizen may be told over the phone: YYMMDD, six digits, a check character.
 
-The check is ISO 7064 MOD 37,36: it finds every single wrong character and every swap of two neighbours.
+The check is ISO 7064 MOD 37,36: it finds every single wrong character and nearly every swap of two neighbours.
 """
 
 import re
