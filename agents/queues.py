@@ -20,5 +20,9 @@ QUEUES: Final[tuple[Queue, ...]] = (
     Queue("english", "英语", "English"),
 )
 
+#: Seconds after a talk in which app_queue itself gives a seat no call: a net until the service has paused it
+#: (telephony.md C9).
+SETTLE: Final = 2
+
 #: Until skills are assigned, every seat serves every queue: one pool.
 POOL: Final = tuple(queue.code for queue in QUEUES)

@@ -1,6 +1,6 @@
 """queues.conf. Each setting answers a row of telephony.md 4.3, named beside it."""
 
-from agents.queues import QUEUES
+from agents.queues import QUEUES, SETTLE
 from agents.service_level import ANSWER_TARGET_MS
 from dialplan.extensions import HEADER
 
@@ -21,7 +21,7 @@ timeoutrestart = no
 timeoutpriority = conf
 ringinuse = no
 autopause = no ; missed rings are counted by the service
-wrapuptime = 2 ; a net for the moment before the service pauses the seat (C9)
+wrapuptime = {settle}
 maxlen = {most_waiting}
 servicelevel = {target}
 joinempty = unavailable,invalid,unknown ; agents on break may come back, absent ones do not (C16)
@@ -46,7 +46,11 @@ def queues_conf() -> str:
         + _GENERAL
         + "".join(
             _QUEUE.format(
-                code=queue.code, ring=queue.ring, most_waiting=queue.most_waiting, target=ANSWER_TARGET_MS // 1000
+                code=queue.code,
+                ring=queue.ring,
+                most_waiting=queue.most_waiting,
+                target=ANSWER_TARGET_MS // 1000,
+                settle=SETTLE,
             )
             for queue in QUEUES
         )

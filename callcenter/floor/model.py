@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from agents.seats import Phone, SeatState, seat_state
+from agents.seats import WRAP_UP, Phone, SeatState, seat_state
 from agents.service_level import Outcome
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -104,6 +104,7 @@ class Seat:
     held: bool = False
     missed: int = 0
     wrap_up_until: datetime | None = None
+    settling_since: datetime | None = None  # the talk is over; app_queue gives no call, our pause is on its way
     gone_since: datetime | None = None
     state: SeatState = SeatState.OFFLINE
     since: datetime | None = None
@@ -115,7 +116,7 @@ class Seat:
             ringing=self.leg is not None and self.leg.answered_at is None,
             talking=self.leg is not None and self.leg.answered_at is not None,
             held=self.held,
-            pause=self.pause,
+            pause=WRAP_UP if self.pause is None and self.settling_since else self.pause,
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from agents.queues import SETTLE
 from agents.seats import WRAP_UP
 from agents.service_level import ANSWER_TARGET_MS, Outcome, in_time
 from callcenter.asterisk import facts
@@ -36,6 +37,7 @@ Changes = Iterator[Change]
 PHONE_GONE_AFTER: Final = timedelta(seconds=10)
 #: How long to wait before asking Asterisk again to end a wrap-up that it has not ended.
 _ASK_AGAIN: Final = timedelta(seconds=2)
+_SETTLE: Final = timedelta(seconds=SETTLE)
 _TARGET: Final = timedelta(milliseconds=ANSWER_TARGET_MS)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -61,6 +63,9 @@ def tick(floor: Floor, now: datetime) -> list[Change]:
         if (due := _gone_at(seat)) and now >= due:
             seat.gone_since = None
             changes.append(PhoneGone(now, seat))
+        if seat.settling_since is not None and now >= seat.settling_since + _SETTLE:
+            seat.settling_since = None
+            changes += _moved(seat, now)
     return changes
 
 
@@ -72,6 +77,8 @@ def next_tick(floor: Floor) -> datetime | None:
             dues.append(seat.wrap_up_until)
         if due := _gone_at(seat):
             dues.append(due)
+        if seat.settling_since is not None:
+            dues.append(seat.settling_since + _SETTLE)
     return min(dues, default=None)
 
 
@@ -242,6 +249,8 @@ def _end_leg(floor: Floor, call: Call, leg: Leg, at: datetime, how: LegEnd) -> C
             seat.call = None
         if not seat.queues:
             seat.login = ""
+        if leg.answered_at is not None and seat.queues and seat.pause is None and floor.wrap_up:
+            seat.settling_since = at
         yield from _moved(seat, at)
 
 
@@ -319,7 +328,7 @@ def _unseated(floor: Floor, fact: facts.Unseated) -> Changes:
         return
     seat.queues.discard(fact.queue)
     if not seat.queues:
-        seat.pause = seat.paused_at = seat.wrap_up_until = None
+        seat.pause = seat.paused_at = seat.wrap_up_until = seat.settling_since = None
         seat.missed = 0
         if seat.leg is None:
             seat.login, seat.call = "", None
@@ -330,7 +339,7 @@ def _paused(floor: Floor, fact: facts.Paused) -> Changes:
     seat = _seat(floor, fact.seat)
     if seat.phone is not fact.phone or seat.pause == fact.reason:
         return
-    seat.pause, seat.paused_at = fact.reason, fact.at if fact.reason else None
+    seat.pause, seat.paused_at, seat.settling_since = fact.reason, fact.at if fact.reason else None, None
     if fact.reason == WRAP_UP:
         seat.wrap_up_until = fact.at + floor.wrap_up
     else:

@@ -16,7 +16,9 @@ Names = Mapping[str, tuple[str, str]]
 
 
 def call_state(call: Call) -> str:
-    """Where a live call stands: greeting, waiting, ringing, talking or on_hold."""
+    """Where a call stands: greeting, waiting, ringing, talking, on_hold; ended while its seat wraps it up."""
+    if call.ended_at is not None:
+        return "ended"
     leg = call.leg
     if leg is not None and leg.answered_at is not None:
         return "on_hold" if call.held_since else "talking"
