@@ -1,4 +1,4 @@
-"""The ACD queues (排队队列). Few on purpose: splitting one pool in ten costs a fifth more staff (reliability.md 2.6)."""
+"""The ACD queues (排队队列). Few on purpose: one pool split in ten costs a fifth more staff (reliability.md 2.6)."""
 
 from typing import Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""The numbers that ring here, each its own service (热线服务). Source: domain-data hotlines, modes unified and parallel.
+"""The numbers that ring here, each its own service (热线服务): domain-data hotlines, modes unified and parallel.
 
 Merged lines (12349, 12336, ...) have no number of their own any more; sub-centres (12366, ...) answer for themselves.
 """

@@ -5,6 +5,7 @@ it then changes nothing.
 """
 
 from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -423,16 +424,30 @@ def _find(floor: Floor, fact: facts.Snapshot, channel: facts.Alive, known: Call 
     call = floor.calls.get(channel.call)
     if call is None:
         yield Corrected(fact.at, "call")
-        call = floor.calls[channel.call] = Call(channel.call, channel.since, channel.channel)
         if known is not None and known.ended_at is None:
-            for name in ("arrived_at", "number", "name", "dialed", "service", "language", "menu", "queue", "queued_at"):
-                setattr(call, name, getattr(known, name))
-            call.legs = [leg for leg in known.legs if leg.ended_at is not None]
+            call = replace(known, legs=[replace(leg) for leg in known.legs])
+        else:
+            call = Call(channel.call, channel.since, channel.channel)
+        floor.calls[call.id] = call
         yield CallArrived(fact.at, call)
+        for leg in call.legs:
+            if leg.ended_at is None:
+                yield from _attach(floor, call, leg, fact)
     queue = fact.waiting.get(call.id)
     if queue is not None and call.queued_at is None:
         call.queue, call.queued_at = queue, fact.at
         yield CallQueued(fact.at, call)
+
+
+def _attach(floor: Floor, call: Call, leg: Leg, fact: facts.Snapshot) -> Changes:
+    """Make an open leg that only the files knew a leg of the live floor."""
+    floor.channels[leg.channel] = call.id
+    leg.login = leg.login or next((member.login for member in fact.members if member.seat == leg.seat), "")
+    seat = _seat(floor, leg.seat)
+    seat.login, seat.call, seat.leg = leg.login, call, leg
+    yield CallRang(fact.at, call, leg)
+    if leg.answered_at is not None:
+        yield CallAnswered(fact.at, call, leg)
 
 
 def _find_leg(floor: Floor, fact: facts.Snapshot, channel: facts.Alive) -> Changes:
