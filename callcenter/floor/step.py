@@ -487,7 +487,8 @@ def _find_seats(floor: Floor, fact: facts.Snapshot) -> Changes:
         seat.gone_since = None if seat.reachable else seat.gone_since or fact.at
         if was != (seat.login, seat.phone, seat.queues, seat.pause, seat.reachable):
             yield Corrected(fact.at, "seat")
-            yield from _moved(seat, seat.paused_at or fact.at)
+            since = (seat.leg.answered_at or seat.leg.rung_at) if seat.leg else seat.paused_at
+            yield from _moved(seat, since or fact.at)
 
 
 _STEPS: Final[dict[type, Callable[[Floor, Any], Changes]]] = {
