@@ -1,0 +1,186 @@
+/**
+ * The desk (坐席台) of the person logged in: the seat, the call, the forms.
+ *
+ * Commands only ask; the seat moves when the service says so by the live stream.
+ */
+import { defineStore } from 'pinia'
+import { computed, ref, shallowRef, watch } from 'vue'
+import { ask, get, post, Problem } from '@/api/client'
+import type { Desk, DeskView, Link, Pop, SeatRow, Sip } from '@/api/types'
+import { applyDesk, follow, type Live, type LiveState, LOGGED_OUT, TAKEN_OVER } from '@/live'
+import { Softphone } from '@/phone'
+import { lookForDevices, unlockSound } from '@/sound'
+import { useSession } from './session'
+import { useWork } from './work'
+
+/** How long a command may go without the seat moving before it is called unanswered. */
+const PATIENCE_MS = 5000
+
+export type Command = 'seat' | 'leave' | 'ready' | 'break' | 'extend' | 'finish' | 'hangup'
+
+export const useDesk = defineStore('desk', () => {
+  const session = useSession()
+  const work = useWork()
+  const phone = new Softphone()
+
+  const loaded = ref(false)
+  const seat = shallowRef<SeatRow | null>(null)
+  const call = shallowRef<Pop | null>(null)
+  const link = shallowRef<Link | null>(null)
+  const seats = shallowRef<Desk['seats']>([])
+  const liveState = ref<LiveState>('connecting')
+  const heard = ref<number | null>(null)
+  const takenOver = ref(false)
+  const pending = ref<Command | null>(null)
+  const trouble = shallowRef<Problem | null>(null)
+
+  let live: Live | null = null
+  let patience: ReturnType<typeof setTimeout> | undefined
+
+  /** Nothing on this page may be believed to be current unless both lines are live. */
+  const current = computed(() => liveState.value === 'live' && link.value?.state === 'live' && !takenOver.value)
+
+  function moved(view: DeskView): void {
+    const before = seat.value
+    seat.value = view.seat
+    call.value = view.call
+    link.value = view.link
+    if (before?.state !== view.seat?.state || before?.wrap_up_until !== view.seat?.wrap_up_until) pending.value = null
+    if (!view.seat && before) phone.stop()
+  }
+
+  watch(call, (now) => {
+    if (now) work.pop(now)
+  })
+
+  async function load(): Promise<void> {
+    try {
+      const desk = await get<Desk>('/desk')
+      seats.value = desk.seats
+      seat.value = desk.seat
+      call.value = desk.call
+      loaded.value = true
+      trouble.value = null
+      if (desk.seat && desk.sip && phone.state.line === 'off') ring(desk.sip)
+    } catch (error) {
+      if (error instanceof Problem) trouble.value = error
+      else throw error
+    }
+  }
+
+  function ring(sip: Sip): void {
+    phone.start(sip, true)
+    void lookForDevices()
+  }
+
+  /** Sit down at this page: follow the live stream, take the phone up again after a reload. */
+  async function open(): Promise<void> {
+    if (live) return
+    takenOver.value = false
+    live = follow<DeskView>('desk', applyDesk, {
+      view: moved,
+      state(state, since) {
+        liveState.value = state
+        heard.value = since
+      },
+      closed(code) {
+        live = null
+        if (code === TAKEN_OVER) {
+          takenOver.value = true
+          phone.giveWay()
+        } else if (code === LOGGED_OUT) session.forget()
+      },
+      refused() {
+        void session.begin()
+      },
+    })
+    await load()
+  }
+
+  function close(): void {
+    live?.stop()
+    live = null
+    phone.stop()
+    loaded.value = false
+    seat.value = null
+    call.value = null
+    takenOver.value = false
+    pending.value = null
+  }
+  watch(
+    () => session.me?.login,
+    (login) => {
+      if (!login) close()
+    },
+  )
+
+  async function command(name: Command, asking: () => Promise<unknown>): Promise<boolean> {
+    trouble.value = null
+    pending.value = name
+    clearTimeout(patience)
+    patience = setTimeout(() => (pending.value = null), PATIENCE_MS)
+    try {
+      await asking()
+      return true
+    } catch (error) {
+      pending.value = null
+      if (!(error instanceof Problem)) throw error
+      trouble.value = error
+      return false
+    }
+  }
+
+  async function takeSeat(number: string, kind: 'browser' | 'desk'): Promise<void> {
+    unlockSound()
+    if (kind === 'browser' && 'Notification' in window && Notification.permission === 'default') {
+      void Notification.requestPermission()
+    }
+    await command('seat', async () => {
+      const taken = await post<{ seat: SeatRow; sip: Sip | null }>('/desk/seat', { number, phone: kind })
+      seat.value ??= taken.seat
+      if (taken.sip) ring(taken.sip)
+    })
+    if (trouble.value?.code === 'seat_taken') await load()
+  }
+
+  const leaveSeat = async () => {
+    if (await command('leave', () => ask('DELETE', '/desk/seat'))) await load()
+  }
+  const ready = () => command('ready', () => post('/desk/ready'))
+  const takeBreak = (code: string) => command('break', () => post('/desk/break', { code }))
+  const wrapUp = (act: 'extend' | 'finish') => command(act, () => post('/desk/wrap-up', { act }))
+
+  /** The call's sound is in this tab. */
+  const hasSound = computed(() => phone.state.talk !== 'none')
+
+  function hangUp(): void {
+    if (hasSound.value) phone.hangUp()
+    else void command('hangup', () => post('/desk/hangup'))
+  }
+
+  return {
+    phone,
+    loaded,
+    seat,
+    call,
+    link,
+    seats,
+    liveState,
+    heard,
+    takenOver,
+    pending,
+    trouble,
+    current,
+    hasSound,
+    open,
+    close,
+    load,
+    retry: () => live?.retry(),
+    takeSeat,
+    leaveSeat,
+    ready,
+    takeBreak,
+    wrapUp,
+    hangUp,
+  }
+})
