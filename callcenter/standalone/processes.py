@@ -1,6 +1,7 @@
 """Processes that do not outlive us, and that come back when they die."""
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -77,7 +78,8 @@ class Part:
         try:
             await asyncio.wait_for(self.process.wait(), self.patience)
         except TimeoutError:
-            self.process.kill()
+            with contextlib.suppress(ProcessLookupError):  # it may end while we give it up
+                self.process.kill()
             await self.process.wait()
 
     @property
