@@ -32,9 +32,7 @@ if [ "$who" != root ]; then
 	chroot "$dir" useradd --create-home --shell /bin/sh "$who"
 fi
 home=$(chroot "$dir" getent passwd "$who" | cut -d: -f6)
-for file in .npmrc .config/pip/pip.conf; do
-	[ ! -e "$HOME/$file" ] || { mkdir -p "$dir$home/$(dirname "$file")" && cp -L "$HOME/$file" "$dir$home/$file"; }
-done
+[ ! -e "$HOME/.npmrc" ] || cp -L "$HOME/.npmrc" "$dir$home/"
 git clone --quiet "$here" "$dir$home/12345"
 chroot "$dir" chown -R "$who:" "$home"
 

@@ -18,6 +18,7 @@ import pytest
 from callcenter.settings import Settings
 from callcenter.standalone import CannotStart, asterisk, home, postgres, up
 from callcenter.standalone.processes import Part, end_leftovers, remember
+from dialplan.names import EVENTS_USER
 
 CALLCENTER = (sys.executable, "-m", "callcenter.cli")
 
@@ -45,6 +46,16 @@ def alive(pid: int) -> bool:
         return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
+
+
+def until_connected(port: int, seconds: float = 20) -> socket.socket:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 5)
+        except OSError:
+            assert time.monotonic() < end, f"nothing listens on {port}"
+            time.sleep(0.05)
 
 
 def of(folder: Path) -> list[int]:
@@ -322,6 +333,32 @@ async def test_a_leftover_that_does_not_end_is_killed(tmp_path: Path) -> None:
     end_leftovers(tmp_path / "pids.json", patience=0.1)
     assert part.process is not None
     assert await part.process.wait() == -signal.SIGKILL
+
+
+def test_asterisk_alone_for_a_container(tmp_path: Path) -> None:
+    folder, ami = tmp_path / "home", free_port()
+    given = environment(
+        CALLCENTER_HOME=str(folder), CALLCENTER_AMI_PORT=str(ami), CALLCENTER_AMI_EVENTS_SECRET="told-from-outside"
+    )
+    one = subprocess.Popen([*CALLCENTER, "asterisk"], env=given, stdout=subprocess.DEVNULL)
+    try:
+        manager = until_connected(ami)
+        manager.sendall(
+            b"Action: Login\r\nUsername: "
+            + EVENTS_USER.encode()
+            + b"\r\nSecret: told-from-outside\r\nEvents: off\r\n\r\n"
+        )
+        said = b""
+        while b"\r\n\r\n" not in said:
+            said += manager.recv(1000)
+        assert b"Response: Success" in said
+        manager.close()
+        one.terminate()
+        assert one.wait(5) == 0
+        assert of(folder) == []
+    finally:
+        if one.poll() is None:
+            one.kill()
 
 
 async def test_postgres_that_finds_nothing_in_chinese_is_refused(tmp_path: Path) -> None:

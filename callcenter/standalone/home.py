@@ -125,6 +125,8 @@ def instance(settings: Settings, kept: Kept, copy: Copy) -> Instance:
         sip_port=kept.sip,
         ws_port=kept.ws,
         ami_port=kept.ami,
+        ami_match=settings.ami_match,
+        public_address=settings.public_address,
         rtp_first=kept.rtp_first,
         rtp_last=kept.rtp_first + RTP_BLOCK - 1,
         trunk_match=settings.trunk_match,

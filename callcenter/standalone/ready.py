@@ -1,6 +1,5 @@
 """What is told when all is ready: to programs in the ready file, to people on one screen."""
 
-import os
 from pathlib import Path
 from typing import Self
 
@@ -78,5 +77,6 @@ def welcome(ready: Ready, home: Path) -> str:
             "  Try: log in at /desk, become ready, then call 12345 from /try in a second tab.",
             "",
         ]
-    lines.append(f"  数据与日志 State and logs: {os.path.relpath(home)}    停止 Stop: Ctrl-C")
+    state = home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
+    lines.append(f"  数据与日志 State and logs: {state}    停止 Stop: Ctrl-C")
     return "\n".join(lines)
