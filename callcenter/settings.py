@@ -1,6 +1,6 @@
 """Every option of the service. README.md's table of settings is drawn from this file and from nowhere else."""
 
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     rtp_first: Port | None = Field(
         None, le=63535, description="first of 2,000 ports for voice; unset: chosen once and kept under home"
     )
+    public_address: IPv4Address | None = Field(
+        None,
+        description="address at which phones and trunk reach Asterisk when that stands behind NAT, as in a container",
+    )
     public_origin: str | None = Field(
         None,
         description="scheme://host[:port] that browsers use, when a proxy stands in front; other origins are refused",
@@ -64,6 +68,11 @@ class Settings(BaseSettings):
 
     ami_host: str = Field("127.0.0.1", description="where Asterisk's manager interface listens")
     ami_port: Port = Field(5038, description="port of Asterisk's manager interface")
+    ami_match: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_addresses)] = Field(
+        ("127.0.0.1/32",),
+        description="addresses or networks, divided by commas, from which the manager interface takes its two accounts:"
+        " the service's own, when Asterisk runs in another container",
+    )
     ami_events_secret: SecretStr = Field(SecretStr(""), description="password of the manager account that hears events")
     ami_actions_secret: SecretStr = Field(SecretStr(""), description="password of the manager account that acts")
     system_name: SecretStr = Field(

@@ -1,6 +1,7 @@
 """The files that differ from one installation to the next: folders, ports, secrets."""
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from dialplan import names
@@ -20,6 +21,8 @@ class Instance:
     sip_port: int
     ws_port: int
     ami_port: int
+    ami_match: tuple[str, ...]  # addresses or networks from which the manager interface takes a login
+    public_address: IPv4Address | None  # what phones and trunk are told instead of our own address
     rtp_first: int
     rtp_last: int
     trunk_match: tuple[str, ...]  # addresses from which trunk calls are taken
@@ -37,6 +40,7 @@ def files(instance: Instance) -> dict[str, str]:
         "manager.conf": manager_conf(
             host=instance.host,
             port=instance.ami_port,
+            match=instance.ami_match,
             events_secret=instance.ami_events_secret,
             actions_secret=instance.ami_actions_secret,
         ),
@@ -98,16 +102,21 @@ enablestatic = no
 
 
 def _transports(instance: Instance) -> str:
+    behind_nat = (
+        f"external_signaling_address = {instance.public_address}\nexternal_media_address = {instance.public_address}\n"
+        if instance.public_address
+        else ""
+    )
     return f"""[udp]
 type = transport
 protocol = udp
 bind = {instance.host}:{instance.sip_port}
-
+{behind_nat}
 [tcp]
 type = transport
 protocol = tcp
 bind = {instance.host}:{instance.sip_port}
-
+{behind_nat}
 ; Browsers reach SIP through the websocket of http.conf; the port here is not opened.
 [ws]
 type = transport

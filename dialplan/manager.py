@@ -3,14 +3,18 @@
 from dialplan import names
 
 
-def manager_conf(*, host: str, port: int, events_secret: str, actions_secret: str) -> str:
-    """The whole file; it holds secrets. No account has `command`, `system` or `config`."""
+def manager_conf(*, host: str, port: int, match: tuple[str, ...], events_secret: str, actions_secret: str) -> str:
+    """The whole file; it holds secrets. No account has `command`, `system` or `config`.
+
+    `match`: addresses or networks from which a login is taken, beside `host` itself; all others are denied.
+    """
     filters = [f"eventfilter(action(include),name({event})) =" for event in names.HEARD]
     # Phones only: app_queue invents a device for each queue and each pause, two thirds of these events.
     filters.append("eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/")
     filters.append(
         f"eventfilter(action(exclude),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/{names.TRUNK}"
     )
+    permits = [f"permit = {network}" for network in (f"{host}/32", *match)]
     newline = "\n"  # a backslash may not stand inside an f-string before Python 3.12
     return f"""[general]
 enabled = yes
@@ -26,7 +30,7 @@ webenabled = no
 [{names.EVENTS_USER}]
 secret = {events_secret}
 deny = 0.0.0.0/0.0.0.0
-permit = {host}/255.255.255.255
+{newline.join(permits)}
 read = agent,call,user
 write = reporting
 writetimeout = 5000 ; 100 ms, the default, cuts a busy reader off in mid-frame (B1)
@@ -35,7 +39,7 @@ writetimeout = 5000 ; 100 ms, the default, cuts a busy reader off in mid-frame (
 [{names.ACTIONS_USER}]
 secret = {actions_secret}
 deny = 0.0.0.0/0.0.0.0
-permit = {host}/255.255.255.255
+{newline.join(permits)}
 read =
 write = agent,call,reporting
 writetimeout = 5000
