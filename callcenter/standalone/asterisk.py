@@ -136,12 +136,15 @@ async def watch_seats(copy: Copy, instance: Instance, read: int) -> None:
     `read` is what `seats_written` said before Asterisk started.
     """
     while True:
-        changed = seats_written(instance)
-        if changed != read:
-            taken, printed = await cli(copy, instance, "module reload res_pjsip.so")
-            # While another reload is going on Asterisk refuses: the next look tries again.
-            if taken and "in progress" not in printed:
-                read = changed
+        try:
+            changed = seats_written(instance)
+            if changed != read:
+                taken, printed = await cli(copy, instance, "module reload res_pjsip.so")
+                # While another reload is going on Asterisk refuses: the next look tries again.
+                if taken and "in progress" not in printed:
+                    read = changed
+        except OSError as error:
+            print(f"the seats cannot be read: {error}", flush=True)
         await asyncio.sleep(LOOK)
 
 

@@ -64,7 +64,6 @@ def part(server: Server, log: Path) -> Part:
         [BINARIES / "postgres", "-D", server.data, *(f"--{key}={value}" for key, value in settings.items())],
         stop=signal.SIGINT,
         death=signal.SIGINT,
-        patience=2.0,
         privileges=_unprivileged(server),
         folder=server.home,
         log=log,

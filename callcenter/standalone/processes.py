@@ -29,7 +29,7 @@ class Part:
     command: Sequence[str | Path]
     stop: signal.Signals = signal.SIGTERM
     death: signal.Signals = signal.SIGKILL
-    patience: float = 2.0
+    patience: float = 1.5
     environment: Mapping[str, str] = field(default_factory=dict)
     privileges: Sequence[str] = ()  # more words for setpriv
     folder: Path | None = None
@@ -67,7 +67,11 @@ class Part:
             print(f"{self.name} ended ({ending(code)}); starting it again in {pause:g} s", flush=True)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2 or 0.25)
-            await self.start()
+            try:
+                await self.start()
+            except OSError as error:
+                print(f"{self.name} cannot be started: {error.strerror}", flush=True)
+                continue
             again()
 
     async def end(self) -> None:

@@ -74,9 +74,12 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
     parts = [part for part in (line, service, database) if part is not None]
 
     def tell() -> None:
-        remember(settings.home / "pids.json", parts)
-        if ready_file and ready_file.exists():
-            write(ready_file, _ready(settings, kept, url, parts).model_dump_json(indent=1))
+        try:
+            remember(settings.home / "pids.json", parts)
+            if ready_file and ready_file.exists():
+                write(ready_file, _ready(settings, kept, url, parts).model_dump_json(indent=1))
+        except (OSError, CannotStart) as error:  # a full disk, say: no reason to end calls
+            print(f"the ready file is out of date: {error}", flush=True)
 
     asterisk.lay_out(instance)
     seats_read = asterisk.seats_written(instance)
@@ -104,7 +107,10 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
         if ready_file:
             write(ready_file, ready.model_dump_json(indent=1))
         print(welcome(ready, settings.home), flush=True)
-        await asyncio.gather(*(part.keep(tell) for part in parts), asterisk.watch_seats(copy, instance, seats_read))
+        async with asyncio.TaskGroup() as keepers:
+            for part in parts:
+                keepers.create_task(part.keep(tell))
+            keepers.create_task(asterisk.watch_seats(copy, instance, seats_read))
     except asyncio.CancelledError:
         print("stopping", flush=True)
     finally:
@@ -189,7 +195,6 @@ def _service(settings: Settings, kept: Kept, instance: Instance, url: str, log: 
         "service",
         [sys.executable, "-m", "callcenter.cli", "serve"],
         environment={f"CALLCENTER_{name}": value for name, value in environment.items()},
-        patience=1.5,
         log=log,
     )
 
