@@ -121,7 +121,7 @@ export default {
     goal_wait: '目标 {seconds} 秒内接听',
     service_level: '今日 {seconds} 秒接通率',
     of_offered: '全部来电 {all}，及时接听 {part}',
-    worst: '任意连续24小时最低',
+    worst: '连续24小时最低',
     from: '{day} {time} 起',
     connect_rate: '今日接通率',
     today: '今日来电',

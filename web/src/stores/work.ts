@@ -4,7 +4,7 @@
  * A form stays through wrap-up and after it. When the next call comes, an unsaved form goes to the drafts.
  */
 import { defineStore } from 'pinia'
-import { computed, reactive, ref, shallowRef, watch } from 'vue'
+import { reactive, ref, shallowRef, watch } from 'vue'
 import { ask, get, post, Problem } from '@/api/client'
 import type { CallRecord, Draft, History, OrderEnd, OrderForm, OrderSaved, Pop } from '@/api/types'
 import { Autosave, dropCopy, findCopy, type SaveState, type Shelf } from '@/autosave'
@@ -241,8 +241,6 @@ export const useWork = defineStore('work', () => {
     if (autosave) fill(autosave.settle(keep, { ...form }))
   }
 
-  const dirty = computed(() => ['waiting', 'saving', 'failed', 'conflict'].includes(saveState.value.is))
-
   addEventListener('pagehide', () => autosave?.leave())
 
   return {
@@ -256,7 +254,6 @@ export const useWork = defineStore('work', () => {
     history,
     historyTrouble,
     drafts,
-    dirty,
     pop,
     put,
     loadHistory,
