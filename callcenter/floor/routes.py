@@ -18,17 +18,17 @@ from callcenter.asterisk.link import ActionRefused, Line, LineAway, LineState
 from callcenter.clock import now
 from callcenter.floor.model import Seat
 from callcenter.floor.run import Runner
+from callcenter.floor.view import CallRow, Link, Pop, SeatRow
 from callcenter.people import queries
 from callcenter.people.seats import seat_secret
 from callcenter.push.routes import HUB
+from callcenter.reports.tally import Figures
 from dialplan import names
 
 LINE: Final = web.AppKey("LINE", Line)
 RUNNER: Final = web.AppKey("RUNNER", Runner)
 
 routes = Routes("floor")
-
-Row = dict[str, Any]
 
 
 class Taken(Model):
@@ -46,8 +46,8 @@ class Sip(Model):
 
 
 class Desk(Model):
-    seat: Row | None
-    call: Row | None
+    seat: SeatRow | None
+    call: Pop | None
     seats: list[Taken]
     sip: Sip | None
 
@@ -75,10 +75,10 @@ class FloorView(Model):
     epoch: str
     at: str
     node: str
-    link: Row
-    calls: dict[str, Row]
-    seats: dict[str, Row]
-    figures: Row
+    link: Link
+    calls: dict[str, CallRow]
+    seats: dict[str, SeatRow]
+    figures: Figures
 
 
 class Accepted(Model):

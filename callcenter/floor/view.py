@@ -1,21 +1,89 @@
 """The floor as the wallboard sees it, and one call as the screen-pop sees it: plain rows, ready for JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
-from agents.seats import BREAKS, SeatState
+from typing_extensions import TypedDict
+
+from agents.seats import BREAKS, Phone, SeatState
+from agents.service_level import Outcome
+from callcenter.asterisk.link import LineState
 from callcenter.clock import iso
 from callcenter.floor.model import Call, Floor, Seat, millis
 from callcenter.log import mask
 
-Row = dict[str, Any]
-
 #: Login -> names in Chinese and English.
 Names = Mapping[str, tuple[str, str]]
 
+CallState = Literal["greeting", "waiting", "ringing", "talking", "on_hold", "ended"]
 
-def call_state(call: Call) -> str:
+
+class CallRow(TypedDict):
+    """A live call for lists: the number masked, no name. Moments as the API writes them."""
+
+    id: str
+    state: CallState
+    number: str
+    dialed: str
+    service: str
+    language: str
+    menu: str
+    queue: str | None
+    arrived_at: str | None
+    queued_at: str | None
+    answered_at: str | None
+    seat: str | None
+    late: bool
+
+
+class Pop(CallRow):
+    """The screen-pop (来电弹屏): live facts only, with the full number and the name that the caller's side sent."""
+
+    name: str
+    waited_ms: int | None
+    ended_at: str | None
+    outcome: Outcome | None
+
+
+class SeatRow(TypedDict):
+    number: str
+    state: SeatState
+    since: str | None
+    reason: str | None
+    login: str | None
+    name_zh: str | None
+    name_en: str | None
+    phone: Phone | None
+    call: str | None
+    missed: int
+    wrap_up_until: str | None
+    queues: list[str]
+
+
+class Link(TypedDict):
+    """How well we hear Asterisk, and since when."""
+
+    state: LineState
+    since: str | None
+    why: str
+
+
+class Rows(TypedDict):
+    """All calls and all occupied seats."""
+
+    calls: dict[str, CallRow]
+    seats: dict[str, SeatRow]
+
+
+class Changed(TypedDict):
+    """The rows that have changed, None for those that are gone."""
+
+    calls: dict[str, CallRow | None]
+    seats: dict[str, SeatRow | None]
+
+
+def call_state(call: Call) -> CallState:
     """Where a call stands: greeting, waiting, ringing, talking, on_hold; ended while its seat wraps it up."""
     if call.ended_at is not None:
         return "ended"
@@ -27,8 +95,7 @@ def call_state(call: Call) -> str:
     return "waiting" if call.queued_at and not call.left_at else "greeting"
 
 
-def call_row(call: Call) -> Row:
-    """A live call for lists: the number masked, no name."""
+def call_row(call: Call) -> CallRow:
     leg = call.leg
     return {
         "id": call.id,
@@ -47,10 +114,10 @@ def call_row(call: Call) -> Row:
     }
 
 
-def pop(call: Call, now: datetime) -> Row:
-    """The screen-pop (来电弹屏): live facts only, with the full number; what is known from before is fetched after."""
+def pop(call: Call, now: datetime) -> Pop:
     waited_until = call.answered_at or call.ended_at or now
-    return call_row(call) | {
+    return {
+        **call_row(call),
         "number": call.number,
         "name": call.name,
         "waited_ms": millis(call.queued_at, waited_until) if call.queued_at else None,
@@ -59,7 +126,7 @@ def pop(call: Call, now: datetime) -> Row:
     }
 
 
-def seat_row(seat: Seat, names: Names) -> Row:
+def seat_row(seat: Seat, names: Names) -> SeatRow:
     zh, en = names.get(seat.login, (seat.login, seat.login))
     return {
         "number": seat.number,
@@ -77,8 +144,7 @@ def seat_row(seat: Seat, names: Names) -> Row:
     }
 
 
-def rows(floor: Floor, names: Names) -> dict[str, dict[str, Row]]:
-    """All calls and all occupied seats."""
+def rows(floor: Floor, names: Names) -> Rows:
     return {
         "calls": {call.id: call_row(call) for call in floor.calls.values()},
         "seats": {seat.number: seat_row(seat, names) for seat in floor.seats.values() if shown(seat)},
@@ -100,10 +166,10 @@ class Patch:
     def __bool__(self) -> bool:
         return bool(self.calls or self.seats)
 
-    def take(self, floor: Floor, names: Names) -> dict[str, dict[str, Row | None]]:
-        """The changed rows, None for those that are gone; nothing is left noted."""
-        patch = {
-            "calls": {key: _or_none(floor.calls.get(key), call_row) for key in self.calls},
+    def take(self, floor: Floor, names: Names) -> Changed:
+        """The changed rows; nothing is left noted."""
+        patch: Changed = {
+            "calls": {key: call_row(call) if (call := floor.calls.get(key)) else None for key in self.calls},
             "seats": {
                 key: seat_row(seat, names) if (seat := floor.seats.get(key)) and shown(seat) else None
                 for key in self.seats
@@ -112,7 +178,3 @@ class Patch:
         self.calls.clear()
         self.seats.clear()
         return patch
-
-
-def _or_none(call: Call | None, row: Callable[[Call], Row]) -> Row | None:
-    return None if call is None else row(call)

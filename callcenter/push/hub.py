@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from agents.seats import SeatState
 from callcenter import metrics
@@ -13,7 +14,7 @@ from callcenter.asterisk.link import Line
 from callcenter.clock import iso, now
 from callcenter.floor.changes import Change, Corrected, PhoneGone, SeatMoved, WrapUpOver
 from callcenter.floor.model import Floor, Seat
-from callcenter.floor.view import Names, Patch, Row, call_state, pop, rows, seat_row
+from callcenter.floor.view import Link, Names, Patch, Pop, SeatRow, call_state, pop, rows, seat_row
 from callcenter.reports.tally import Book
 
 #: How often a wallboard's lists change at most.
@@ -26,6 +27,13 @@ MOST_UNREAD: Final = 256
 TAKEN_OVER: Final = 4001
 LOGGED_OUT: Final = 4002
 TOO_SLOW: Final = 4008
+
+
+class DeskRows(TypedDict):
+    """A person's seat and the call at it."""
+
+    seat: SeatRow | None
+    call: Pop | None
 
 
 class Screen:
@@ -100,9 +108,9 @@ class Hub:
             "link": self.link(),
             "figures": self._book.figures(now()),
         }
-        return view | rows(self._floor, self._names())
+        return {**view, **rows(self._floor, self._names())}
 
-    def desk_view(self, login: str) -> dict[str, Row | None]:
+    def desk_view(self, login: str) -> DeskRows:
         """The person's seat and the call at it."""
         seat = self.seat_of(login)
         return {
@@ -110,9 +118,9 @@ class Hub:
             "call": pop(seat.call, now()) if seat and seat.call else None,
         }
 
-    def link(self) -> Row:
+    def link(self) -> Link:
         """How well we hear Asterisk."""
-        return {"state": self._line.state, "since": iso(self._line.since), "lag_ms": None}
+        return {"state": self._line.state, "since": iso(self._line.since), "why": self._line.why}
 
     def add_board(self) -> Screen:
         screen = Screen("floor")
@@ -127,7 +135,7 @@ class Hub:
             older.close(TAKEN_OVER)
         screen = self._desks[login] = Screen("desk")
         screen.send(
-            _json({"type": "snapshot", "n": 0, "epoch": self._epoch, "link": self.link()} | self.desk_view(login))
+            _json({"type": "snapshot", "n": 0, "epoch": self._epoch, "link": self.link(), **self.desk_view(login)})
         )
         metrics.SCREENS.labels("desk").inc()
         return screen
@@ -147,7 +155,7 @@ class Hub:
                 continue
             self._n += 1
             changes: dict[str, Any] = {"type": "changes", "n": self._n, "at": iso(now())}
-            changes |= self._patch.take(self._floor, self._names())
+            changes.update(self._patch.take(self._floor, self._names()))
             if self._link_moved:
                 changes["link"] = self.link()
                 self._link_moved = False
@@ -170,7 +178,7 @@ class Hub:
         screen = self._desks.get(login)
         if screen is not None:
             screen.n += 1
-            screen.send(_json({"type": "changes", "n": screen.n} | self.desk_view(login)))
+            screen.send(_json({"type": "changes", "n": screen.n, **self.desk_view(login)}))
 
     def _line_moved(self) -> None:
         self._link_moved = True
@@ -185,6 +193,9 @@ class Hub:
         seats = [seat.state for seat in self._floor.seats.values()]
         for state in SeatState:
             metrics.SEATS_NOW.labels(state).set(seats.count(state))
+        for view, screens in (("floor", self._boards), ("desk", self._desks.values())):
+            unread = max((screen.outbox.qsize() for screen in screens), default=0)
+            metrics.SCREEN_UNREAD.labels(view).set(unread)
         waiting = [
             c.queued_at for c in self._floor.calls.values() if c.queued_at and not c.answered_at and not c.left_at
         ]

@@ -5,8 +5,10 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
+
+from typing_extensions import TypedDict
 
 from agents.service_level import (
     ANSWER_TARGET_MS,
@@ -45,6 +47,72 @@ class MinuteRow(NamedTuple):
     minute: int  # since the epoch
     service: str
     tally: Tally
+
+
+class WorstRow(TypedDict):
+    """A stretch of 24 h: the share reached in it, and when it began."""
+
+    share: float
+    start: str | None
+
+
+class Worst24(TypedDict):
+    service_level: WorstRow | None
+    connect_rate: WorstRow | None
+
+
+class Goals(TypedDict):
+    service_seconds: int
+    connect_rate: float
+    connect_standard: float
+
+
+class ServiceRow(TypedDict):
+    service: str
+    offered: int
+    answered: int
+    in_time: int
+
+
+class MinuteOfHour(TypedDict):
+    minute: str | None
+    offered: int
+    answered: int
+    in_time: int
+    abandoned: int
+
+
+class Waits(TypedDict):
+    """Milliseconds that today's answered callers waited."""
+
+    p50: int
+    p90: int
+    max: int
+
+
+class Figures(TypedDict):
+    """All that the wallboard shows of today, the last hour and the worst 24 hours. Shares are over all offered calls.
+
+    `since`: calls before it are not counted, because the ledger could not be read yet.
+    """
+
+    as_of: str | None
+    since: str | None
+    day: str
+    offered: int
+    answered: int
+    in_time: int
+    in_time_from_invite: int
+    abandoned: int
+    other: int
+    service_level: float | None
+    service_level_from_invite: float | None
+    connect_rate: float | None
+    worst24: Worst24
+    goals: Goals
+    services: list[ServiceRow]
+    last_hour: list[MinuteOfHour]
+    waits: Waits | None
 
 
 @dataclass(slots=True)
@@ -99,8 +167,8 @@ class Book:
             if ended.ended_at >= until:
                 self._add(ended)
 
-    def figures(self, now: datetime) -> dict[str, Any]:
-        """All that the wallboard shows of today, the last hour and the worst 24 hours."""
+    def figures(self, now: datetime) -> Figures:
+        """The figures as they stand."""
         day = self._day(now)
         midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
         first, last = _minute(midnight), _minute(now)
@@ -163,7 +231,7 @@ class Book:
             self._worst = _Worst(now, level, rate)
         return self._worst
 
-    def _minute_row(self, minute: int) -> dict[str, Any]:
+    def _minute_row(self, minute: int) -> MinuteOfHour:
         tally = _sum(self._minutes.get(minute, {}))
         return {
             "minute": iso(datetime.fromtimestamp(minute * 60, UTC)),
@@ -173,7 +241,7 @@ class Book:
             "abandoned": tally.abandoned,
         }
 
-    def _wait_row(self, day: date) -> dict[str, int] | None:
+    def _wait_row(self, day: date) -> Waits | None:
         if not self._waits or self._waits_day != day:
             return None
         return {
@@ -201,7 +269,7 @@ def _minute(at: datetime) -> int:
     return int(at.timestamp()) // 60
 
 
-def _window(window: Window | None) -> dict[str, Any] | None:
+def _window(window: Window | None) -> WorstRow | None:
     return (
         None
         if window is None
