@@ -87,8 +87,9 @@ class Ledger:
             try:
                 await within(self._patience, write(records))
             except DatabaseAway as error:
-                self.away = True
-                log.warning("database_away", why=str(error))
+                if not self.away:
+                    self.away = True
+                    log.warning("database_away", why=str(error))
             else:
                 metrics.LEDGER_ROWS.labels(Stored.DATABASE).inc(len(records))
                 return Stored.DATABASE
