@@ -67,6 +67,10 @@ log = structlog.get_logger()
 MIGRATED: Final = web.AppKey("MIGRATED", asyncio.Event)
 
 
+#: Every room's routes.
+ROOMS: Final = (ops, people, directory, floor, push, calls, workorders, openapi, pages)
+
+
 def make_app(settings: Settings) -> web.Application:
     """The whole service. Raises ValueError, OSError for settings that cannot work."""
     if settings.database_url is None:
@@ -76,7 +80,7 @@ def make_app(settings: Settings) -> web.Application:
     app[MIGRATED] = asyncio.Event()
     app[FILES] = built()
     app[PARTS] = {}
-    mount(app, ops, people, directory, floor, push, calls, workorders, openapi, pages)
+    mount(app, *ROOMS)
     app.cleanup_ctx.extend([_store, _people, _ledger, _floor])
     return app
 

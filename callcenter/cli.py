@@ -1,5 +1,6 @@
 """The command `callcenter`."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,15 @@ def asterisk(home: Home = None) -> None:
 
     with _one_line():
         asterisk_alone(_settings(home=home))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the description of the API, from which the pages' types are made."""
+    from callcenter.app import ROOMS
+    from callcenter.openapi import describe
+
+    print(json.dumps(describe(route for room in ROOMS for route in room.declared), ensure_ascii=False, indent=1))
 
 
 @app.command()
