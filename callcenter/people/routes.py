@@ -37,6 +37,7 @@ class About(Model):
     demo: bool
     time_zone: str
     hotline: str
+    has_session: bool  # the browser brought a session's cookie, so it is worth asking whose
     now: Moment
 
 
@@ -140,6 +141,7 @@ async def about(ask: Ask) -> About:
         demo=settings.demo,
         time_zone=settings.time_zone,
         hotline=HOTLINE,
+        has_session=COOKIE in ask.request.cookies,
         now=datetime.now(UTC),
     )
 

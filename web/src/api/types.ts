@@ -9,6 +9,8 @@ export interface About {
   demo: boolean
   time_zone: string
   hotline: string
+  /** The browser brought a session's cookie: it is worth asking whose. */
+  has_session: boolean
   now: string
 }
 

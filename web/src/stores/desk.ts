@@ -136,9 +136,8 @@ export const useDesk = defineStore('desk', () => {
       void Notification.requestPermission()
     }
     await command('seat', async () => {
-      const taken = await post<{ seat: SeatRow; sip: Sip | null }>('/desk/seat', { number, phone: kind })
-      seat.value ??= taken.seat
-      if (taken.sip) ring(taken.sip)
+      const { sip } = await post<{ seat: string; sip: Sip | null }>('/desk/seat', { number, phone: kind })
+      if (sip) ring(sip)
     })
     if (trouble.value?.code === 'seat_taken') await load()
   }

@@ -22,8 +22,8 @@ export const useSession = defineStore('session', () => {
       const sent = Date.now()
       about.value = await get<About>('/about')
       learnClock(about.value.now, (sent + Date.now()) / 2)
-      me.value = await get<Me>('/session')
-      speak(me.value.language)
+      me.value = about.value.has_session ? await get<Me>('/session') : null
+      if (me.value) speak(me.value.language)
     } catch (error) {
       if (error instanceof Problem && error.status !== 401) trouble.value = error
     } finally {

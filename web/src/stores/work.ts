@@ -142,28 +142,45 @@ export const useWork = defineStore('work', () => {
     else void begin(call)
   }
 
+  /**
+   * What was written for this call: an order, or a draft. A call that only rings has nothing, unless it was written
+   * here. When the service is away the form begins from the copy or from nothing; a conflict shows at the first save.
+   */
+  async function writtenBefore(call: Subject): Promise<{ draft?: Draft; order?: OrderSaved }> {
+    const path = `/calls/${encodeURIComponent(call.id)}`
+    const noted = drafts.value.some((note) => note.call === call.id)
+    if (call.state === 'ringing' && !noted) return {}
+    try {
+      if (!noted) {
+        const { order: saved } = await get<CallRecord>(path)
+        if (saved) return { order: { ...saved, call_id: call.id, stored: saved.code ? 'database' : 'journal' } }
+      }
+      return { draft: await get<Draft>(`${path}/draft`) }
+    } catch {
+      return {}
+    }
+  }
+
   async function begin(call: Subject): Promise<void> {
     put(call)
     orderKey = crypto.randomUUID()
     loading.value = true
     void loadHistory()
-    let version = 0
-    let found: OrderForm | null = null
-    try {
-      const draft = await get<Draft>(`/calls/${encodeURIComponent(call.id)}/draft`)
-      version = draft.version
-      found = draft.form
-      if (subject.value?.id === call.id) saveState.value = { is: 'saved', at: draft.saved_at, stored: 'database' }
-    } catch {
-      // No draft yet, or the service is away: begin from the copy or from nothing; a conflict shows at the first save.
-    }
+    const before = await writtenBefore(call)
     if (subject.value?.id !== call.id) return
+    if (before.order) {
+      order.value = before.order
+      loading.value = false
+      return
+    }
+    const version = before.draft?.version ?? 0
+    if (before.draft) saveState.value = { is: 'saved', at: before.draft.saved_at, stored: 'database' }
     const mine = new Autosave(call.id, version, send(call.id), SHELF, (state) => {
       if (autosave === mine) saveState.value = state
     })
     autosave = mine
     const copy = findCopy(SHELF, call.id)
-    if (found) fill(found)
+    if (before.draft) fill(before.draft.form)
     // The copy lies there only because the service never confirmed it; it counts when it follows the stored draft.
     if (copy && copy.version >= version) fill(copy.form)
     else if (copy) dropCopy(SHELF, call.id)
