@@ -3,7 +3,8 @@
 #
 # As root. DIR must not exist; it gets a minimal Debian with python3, python3-venv, make and git, a clone of this
 # repository's HEAD, and in it `make setup`, `make run` until all is ready, a second `make run` (timed), and with `test`
-# also `make test`. USER_NAME=somebody does it as an ordinary user of that name instead of root.
+# also `make test`. USER_NAME=somebody does it as an ordinary user of that name instead of root;
+# PORT and SIP_PORT are for a machine on which the usual ones are taken.
 set -eu
 
 [ $# -ge 1 ] || { echo "usage: $0 DIR [test]" >&2; exit 2; }
@@ -49,7 +50,7 @@ took() { # a name for it, and the words to run inside
 	echo "$1: $((($(date +%s%N) - began) / 1000000)) ms"
 }
 
-run_until_ready='make run PORT=18012 SIP_PORT=15060 & pid=$!
+run_until_ready="make run PORT=${PORT:-8012} SIP_PORT=${SIP_PORT:-5060} & "'pid=$!
 	while [ ! -s var/ready.json ]; do kill -0 $pid; sleep 0.05; done
 	date +%s%N >var/ready-at'
 stop='kill -TERM $pid; wait $pid || true; [ ! -e var/ready.json ]'

@@ -58,6 +58,7 @@ class Ready(BaseModel):
 
 def welcome(ready: Ready, home: Path) -> str:
     """One screen for the person at the keyboard, Chinese first."""
+    state = home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
     lines = [
         "",
         "12345 已就绪 · 12345 is ready",
@@ -75,8 +76,8 @@ def welcome(ready: Ready, home: Path) -> str:
             "",
             "  试一试：在 /desk 登录并示闲，再用另一个标签页打开 /try 拨打 12345。",
             "  Try: log in at /desk, become ready, then call 12345 from /try in a second tab.",
+            f"  话机座席号与密码 Numbers and secrets of desk phones: {state}/demo.json",
             "",
         ]
-    state = home.relative_to(Path.cwd()) if home.is_relative_to(Path.cwd()) else home
     lines.append(f"  数据与日志 State and logs: {state}    停止 Stop: Ctrl-C")
     return "\n".join(lines)
