@@ -1,8 +1,13 @@
 """Every Prometheus object. Names begin with callcenter_ and carry their unit; no label holds anything of a caller."""
 
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+BUILD: Final = Info("callcenter_build", "Which release runs")
+BUILD.info({"version": version("callcenter-12345")})
+PART_UP: Final = Gauge("callcenter_part_up", "1 when a part that /readyz asks is there, else 0", ("part",))
 
 HTTP_SECONDS: Final = Histogram(
     "callcenter_http_request_duration_seconds",
@@ -30,6 +35,7 @@ AMI_RECONNECTS: Final = Counter("callcenter_ami_reconnects_total", "Attempts to 
 AMI_FRAMES: Final = Counter("callcenter_ami_frames_total", "Manager event frames heard")
 AMI_FORGED: Final = Counter("callcenter_ami_forged_frames_total", "Event frames dropped: not Asterisk's own, or broken")
 AMI_BROKEN: Final = Counter("callcenter_ami_unread_frames_total", "Authentic events that lacked what they must have")
+LINE_WAITING: Final = Gauge("callcenter_line_waiting_frames", "Event frames heard that the floor has not taken in")
 EVENT_LAG: Final = Histogram(
     "callcenter_event_lag_seconds",
     "From Asterisk's time stamp on an event to the floor taking it in",
@@ -64,6 +70,9 @@ CALLS_NOW: Final = Gauge("callcenter_calls", "Calls now, by state", ("state",))
 SEATS_NOW: Final = Gauge("callcenter_seats", "Seats now, by state", ("state",))
 LONGEST_WAIT: Final = Gauge("callcenter_longest_wait_seconds", "How long the caller at the head waits now")
 SCREENS: Final = Gauge("callcenter_screens", "Connected pages, by view", ("view",))
+SCREEN_UNREAD: Final = Gauge(
+    "callcenter_screen_unread_messages", "Messages that the slowest connected page has not read", ("view",)
+)
 SCREEN_OVERRUNS: Final = Counter(
     "callcenter_screen_overruns_total", "Pages dropped because they read too slowly", ("view",)
 )

@@ -34,7 +34,7 @@ async def healthz(ask: Ask) -> Health:
 @routes.raw("GET", "/readyz", action=PUBLIC)
 async def readyz(ask: Ask) -> web.StreamResponse:
     """200 when every part is there, else 503; either way which part is away."""
-    parts = {name: await _ask(part) for name, part in ask.app[PARTS].items()}
+    parts = await _parts(ask.app)
     ready = not any(parts.values())
     return web.json_response(
         {"ready": ready, "parts": {name: wrong or "ok" for name, wrong in parts.items()}},
@@ -44,9 +44,17 @@ async def readyz(ask: Ask) -> web.StreamResponse:
 
 @routes.raw("GET", "/metrics", action=PUBLIC)
 async def figures(ask: Ask) -> web.StreamResponse:
-    """Counts for Prometheus."""
+    """Counts for Prometheus, and which parts are there."""
+    for name, wrong in (await _parts(ask.app)).items():
+        metrics.PART_UP.labels(name).set(wrong is None)
     body = await asyncio.to_thread(generate_latest, REGISTRY)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _parts(app: web.Application) -> dict[str, str | None]:
+    """Part -> what is wrong with it; None when it is well."""
+    parts = app[PARTS]
+    return dict(zip(parts, await asyncio.gather(*map(_ask, parts.values())), strict=True))
 
 
 async def _ask(part: Part) -> str | None:
@@ -59,6 +67,7 @@ async def _ask(part: Part) -> str | None:
 async def keep(name: str, make: Callable[[], Awaitable[object]]) -> None:
     """Run a task that never ends, again when it fails: logged, counted, with a growing pause."""
     pause = FIRST_PAUSE
+    metrics.TASK_RESTARTS.labels(name)  # shown as 0, so that the first failure is an increase
     while True:
         try:
             await make()

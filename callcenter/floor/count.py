@@ -7,8 +7,15 @@ from agents.service_level import ABANDONED, in_time
 from callcenter import metrics
 from callcenter.floor.changes import CallAnswered, CallArrived, CallEnded, Change
 from callcenter.floor.model import millis
+from ivr.services import SERVICES
 
 _SECOND: Final = 1000.0
+
+
+# Shown as 0 before the first call: an increase from nothing to 1 is none to Prometheus.
+for _service in SERVICES:
+    for _counter in (metrics.OFFERED, metrics.ANSWERED, metrics.IN_TIME):
+        _counter.labels(_service.code)
 
 
 def count(changes: Sequence[Change]) -> None:

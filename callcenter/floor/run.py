@@ -40,6 +40,8 @@ class Runner:
 
     async def run(self) -> None:
         """Take in what the line brings, for ever."""
+        for name, _ in self.sinks:
+            metrics.SINK_ERRORS.labels(name)  # shown as 0, so that the first failure is an increase
         while True:
             batch = await self._line.batches.get()
             if isinstance(batch, Resync):
