@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,6 +63,19 @@ def openapi() -> None:
     from callcenter.openapi import describe
 
     print(json.dumps(describe(route for room in ROOMS for route in room.declared), ensure_ascii=False, indent=1))
+
+
+@app.command()
+def reconcile(
+    home: Home = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="only calls of this day")] = None,
+) -> None:
+    """Compare the ledger with Asterisk's files; exit code 1 when a call is not explained."""
+    from callcenter.calls.cli import reconcile as run
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        raise SystemExit(run(beside(_settings(home=home)), day))
 
 
 @app.command()

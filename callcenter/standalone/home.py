@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from callcenter.settings import Settings
 from callcenter.standalone import CannotStart
 from callcenter.standalone.asterisk import Copy, conf
+from callcenter.standalone.postgres import Server
 from callcenter.standalone.private import write
 from dialplan.instance import Instance
 
@@ -135,6 +136,32 @@ def instance(settings: Settings, kept: Kept, copy: Copy) -> Instance:
         ami_actions_secret=kept.ami_actions_secret,
         demo=settings.demo,
         try_secret=kept.try_secret,
+    )
+
+
+def beside(settings: Settings) -> Settings:
+    """The settings of the service of this home, for a command that works beside it. Raises CannotStart.
+
+    Where nothing was kept, because the parts run each on their own, the settings are as given.
+    """
+    file = settings.home / "instance.json"
+    try:
+        if not file.exists():
+            return settings
+        kept = Kept.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise CannotStart(f"cannot read {file} (CALLCENTER_HOME): {type(error).__name__}") from error
+    server = Server(settings.home / "postgres", kept.postgres, kept.postgres_password)
+    found = {
+        "database_url": SecretStr(server.url),
+        "system_name": SecretStr(kept.system_name),
+        "seat_key": SecretStr(kept.seat_key),
+        "number_key": SecretStr(kept.number_key),
+        "asterisk_log": settings.home / "asterisk" / "log",
+        "asterisk_etc": settings.home / "asterisk" / "etc",
+    }
+    return settings.model_copy(
+        update={name: value for name, value in found.items() if name not in settings.model_fields_set}
     )
 
 
