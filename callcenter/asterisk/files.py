@@ -181,6 +181,9 @@ class SureFiles:
         if row["userdeftype"]:
             payload = json.loads(row["eventextra"])["extra"]
             if fact := self._reader.said(row["userdeftype"], payload, at, uniqueid, channel):
+                if isinstance(fact, facts.Left):
+                    # Whoever rang to the last has missed it; the end of that phone's channel comes after this line.
+                    yield from self._last_ring(fact)
                 yield fact
         elif own and kind == "CHAN_START":
             self._begun.setdefault(call, mark)
@@ -210,6 +213,14 @@ class SureFiles:
                 self._named(call, channel, ring)
                 yield facts.RingOver(at, call, channel, missed=ring.missed)
             yield facts.HungUp(at, channel, None)
+
+    def _last_ring(self, left: facts.Left) -> Iterator[facts.Fact]:
+        call = self.floor.calls.get(left.call)
+        leg = call.leg if call is not None else None
+        if leg is not None and leg.answered_at is None:
+            ring = self._next_ring(left.call)
+            self._named(left.call, leg.channel, ring)
+            yield facts.RingOver(left.at, left.call, leg.channel, ring.missed)
 
     def _next_ring(self, call: str) -> Ring:
         rings = self._rings.get(call)

@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -21,10 +22,11 @@ from panoramisk.actions import Action as WireAction
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.message import Message
 
+from agents.seats import Phone
 from callcenter import metrics
 from callcenter.asterisk import actions
 from callcenter.asterisk.facts import Alive, Member, Reader, Snapshot, device_reachable, is_citizen, moment, phone_of
-from callcenter.asterisk.frames import Authentic, FrameTooLong, Splitter
+from callcenter.asterisk.frames import Authentic, FrameTooLong, Splitter, parse
 from dialplan import names
 
 log = structlog.get_logger()
@@ -37,6 +39,10 @@ OLDEST_ASTERISK: Final = (20, 0, 0)
 RETRY_FIRST: Final = 0.2
 RETRY_MOST: Final = 10.0
 MOST_WAITING_FRAMES: Final = 100_000
+_BANNER: Final = b"Asterisk Call Manager/"
+_LONGEST_BANNER: Final = 64
+
+T = TypeVar("T")
 
 
 class LineAway(Exception):
@@ -77,8 +83,8 @@ class Account:
     actions_secret: str
 
 
-#: Headers of one answer. A header that occurs twice is a list here, which is how panoramisk reads it.
-Item = dict[str, Any]
+#: Headers of one answer.
+Item = dict[str, str]
 
 
 class Resync(NamedTuple):
@@ -94,6 +100,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]
     def __init__(self, heard: Callable[[list[bytes]], None]) -> None:
         self._heard = heard
         self._splitter = Splitter()
+        self._banner = b""
         self._greeted = False
         self.encoding = "utf-8"
         self.lost = asyncio.get_running_loop().create_future()
@@ -101,9 +108,11 @@ class Wire(AMIProtocol):  # type: ignore[misc]
     def data_received(self, data: bytes) -> None:
         if not self._greeted:
             # The banner is one line without the blank line that ends a frame.
-            banner, end, data = data.partition(b"\r\n")
-            if not end or not banner.startswith(b"Asterisk Call Manager/"):
+            self._banner, end, data = (self._banner + data).partition(b"\r\n")
+            if self._banner[: len(_BANNER)] != _BANNER[: len(self._banner)] or len(self._banner) > _LONGEST_BANNER:
                 self._drop("this is no Asterisk manager interface")
+                return
+            if not end:
                 return
             self._greeted = True
         try:
@@ -121,11 +130,15 @@ class Wire(AMIProtocol):  # type: ignore[misc]
             self._heard(events)
 
     def _answered(self, frame: bytes) -> None:
-        """An answer counts only under an id of ours, and these are random: no caller can guess one."""
-        message = Message.from_line(frame.decode("utf-8", "replace"))
-        action = self.responses.get(message.action_id) if message is not None else None
+        """An answer counts only under an id of ours, and these are random: no caller can guess one.
+
+        One in which a header occurs twice was written into by a caller: it is left out.
+        """
+        fields = parse(frame)
+        action = self.responses.get(fields.get("ActionID", "")) if fields is not None else None
         if action is None:
             return
+        message = Message(fields)
         if message.response == "Error":
             del self.responses[message.action_id]
             if not action.future.done():
@@ -187,7 +200,9 @@ class Line:
         self._waiting = 0
         self._events: Wire | None = None
         self._actions: Wire | None = None
+        self._silent: set[Wire] = set()  # those of which the last ping went unanswered
         self.watchers: list[Callable[[], None]] = []
+        metrics.LINE_WAITING.set_function(lambda: self._waiting)
 
     async def run(self) -> None:
         """Keep the line up for ever."""
@@ -203,6 +218,9 @@ class Line:
                 why = str(error)
                 delay = RETRY_MOST
                 log.exception("line_refused", why=why)
+            except Exception as error:
+                self._moved(LineState.AWAY, f"an error of ours: {type(error).__name__}")
+                raise
             self._moved(LineState.AWAY, why)
             if time.monotonic() - began > RETRY_MOST:
                 delay = RETRY_FIRST
@@ -224,12 +242,11 @@ class Line:
         if wire is None:
             raise LineAway(self.why)
         self._held_back = []
+        snapshot = None
         try:
             snapshot = await self._ask_all(wire)
-        except (LineAway, ActionRefused):
-            self._release(None)
-            raise
-        self._release(snapshot)
+        finally:
+            self._release(snapshot)
 
     def taken(self, frames: int) -> None:
         """The floor has taken in so many frames."""
@@ -293,10 +310,12 @@ class Line:
                 missed += 1
                 if missed >= MISSED_PINGS:
                     raise
+                self._silent.add(wire)
                 self._moved(LineState.STALE, "a ping went unanswered")
             else:
                 missed = 0
-                if self.state is LineState.STALE:
+                self._silent.discard(wire)
+                if not self._silent:
                     self._moved(LineState.LIVE, "")
 
     async def _ask_all(self, wire: Wire) -> Snapshot:
@@ -328,6 +347,7 @@ class Line:
 
     def _forget(self) -> None:
         self._events = self._actions = None
+        self._silent.clear()
 
     def _moved(self, state: LineState, why: str) -> None:
         self.why = why
@@ -361,25 +381,38 @@ def snapshot(
 ) -> Snapshot:
     """The answers to CoreStatus, QueueStatus, CoreShowChannels and DeviceStateList as one fact.
 
-    An item in which a header occurs twice (panoramisk makes a list of it) was written into by a caller: it is left out.
+    An item that lacks something was cut off by what a caller wrote into it: it is left out, and counted.
     """
-    queues, channels, devices = ([item for item in items if _untouched(item)] for items in (queues, channels, devices))
+    waiting, reachable = dict(_read(queues, partial(_entry, reader))), dict(_read(devices, _device))
     return Snapshot(
         at=now,
         started_at=datetime.fromisoformat(f"{status['CoreStartupDate']}T{status['CoreStartupTime']}").astimezone(UTC),
-        channels=tuple(filter(None, (_alive(reader, now, item) for item in channels))),
-        members=tuple(filter(None, map(_member, queues))),
-        waiting={reader.call_id(item["Uniqueid"]): item["Queue"] for item in queues if item["Event"] == "QueueEntry"},
-        reachable={
-            phone: device_reachable(item["State"])
-            for item in devices
-            if item["Event"] == "DeviceStateChange" and (phone := phone_of(item["Device"]))
-        },
+        channels=tuple(_read(channels, partial(_alive, reader, now))),
+        members=tuple(_read(queues, _member)),
+        waiting=waiting,
+        reachable=reachable,
     )
 
 
-def _untouched(item: Item) -> bool:
-    return all(isinstance(value, str) for value in item.values())
+def _read(items: Sequence[Item], read: Callable[[Item], T | None]) -> Iterator[T]:
+    for item in items:
+        try:
+            found = read(item)
+        except (KeyError, ValueError):
+            metrics.AMI_BROKEN.inc()
+            continue
+        if found is not None:
+            yield found
+
+
+def _entry(reader: Reader, item: Item) -> tuple[str, str] | None:
+    return (reader.call_id(item["Uniqueid"]), item["Queue"]) if item["Event"] == "QueueEntry" else None
+
+
+def _device(item: Item) -> tuple[tuple[str, Phone], bool] | None:
+    if item["Event"] != "DeviceStateChange" or (phone := phone_of(item["Device"])) is None:
+        return None
+    return phone, device_reachable(item["State"])
 
 
 def _alive(reader: Reader, now: datetime, item: Item) -> Alive | None:

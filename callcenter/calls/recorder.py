@@ -19,6 +19,7 @@ from callcenter.floor.changes import (
     CallEnded,
     CallHeld,
     CallLate,
+    CallLeft,
     CallQueued,
     CallRang,
     Change,
@@ -79,7 +80,7 @@ class Recorder:
                     self._note(change.call, change.at, (change.leg,))
                 case CallEnded():
                     self._note(change.call, change.at, change.call.legs)
-                case CallArrived() | CallChose() | CallQueued() | CallLate() | CallHeld():
+                case CallArrived() | CallChose() | CallQueued() | CallLeft() | CallLate() | CallHeld():
                     self._note(change.call, change.at, ())
         if self._pending:
             self._changed.set()

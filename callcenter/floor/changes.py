@@ -31,6 +31,14 @@ class CallQueued:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLeft:
+    """The queue gave the caller back without a person: a farewell is heard."""
+
+    at: datetime
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
 class CallRang:
     at: datetime
     call: Call
@@ -120,6 +128,7 @@ CallChange = (
     CallArrived
     | CallChose
     | CallQueued
+    | CallLeft
     | CallRang
     | RingEnded
     | CallAnswered

@@ -130,6 +130,7 @@ class Floor:
     calls: dict[str, Call] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)  # a phone's channel -> the call it serves
+    over: dict[str, None] = field(default_factory=dict)  # ids of calls that ended lately, oldest first
 
 
 def millis(start: datetime, end: datetime) -> int:

@@ -1,7 +1,7 @@
 """The floor's only writer: a fact in, changes out. No I/O, no clock of its own, idempotent.
 
-Every function may be called again with the same fact, or with one that is older than what is known (telephony.md B12):
-it then changes nothing.
+The same fact again changes nothing, nor does a fact of a call that comes late, be the call over by then (telephony.md
+B12). A fact of a seat sets what it says: the line tells these in order, so the last one is true.
 """
 
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -20,6 +20,7 @@ from callcenter.floor.changes import (
     CallEnded,
     CallHeld,
     CallLate,
+    CallLeft,
     CallQueued,
     CallRang,
     Change,
@@ -38,6 +39,8 @@ Changes = Iterator[Change]
 PHONE_GONE_AFTER: Final = timedelta(seconds=10)
 #: How long to wait before asking Asterisk again to end a wrap-up that it has not ended.
 _ASK_AGAIN: Final = timedelta(seconds=2)
+#: Calls that are over and of which facts may still come late.
+_REMEMBERED: Final = 10_000
 _SETTLE: Final = timedelta(seconds=SETTLE)
 _TARGET: Final = timedelta(milliseconds=ANSWER_TARGET_MS)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -98,13 +101,14 @@ def _gone_at(seat: Seat) -> datetime | None:
 
 
 def _began(floor: Floor, fact: facts.Began) -> Changes:
-    floor.calls.setdefault(fact.call, Call(fact.call, fact.at, fact.channel))
+    if fact.call not in floor.over:
+        floor.calls.setdefault(fact.call, Call(fact.call, fact.at, fact.channel))
     yield from ()
 
 
 def _arrived(floor: Floor, fact: facts.Arrived) -> Changes:
     call = floor.calls.get(fact.call)
-    if call is not None and call.dialed:
+    if fact.call in floor.over or (call is not None and call.dialed):
         return
     if call is None:
         call = floor.calls[fact.call] = Call(fact.call, fact.at)
@@ -133,6 +137,7 @@ def _left(floor: Floor, fact: facts.Left) -> Changes:
     call = floor.calls.get(fact.call)
     if call is not None and call.left_at is None:
         call.left_at, call.left_status = fact.at, fact.status
+        yield CallLeft(fact.at, call)
         yield from _close_legs(floor, call, fact.at, LegEnd.CANCELLED)
 
 
@@ -270,6 +275,9 @@ def end_call(floor: Floor, call: Call, at: datetime, outcome: Outcome | None = N
     for leg in call.legs:
         floor.channels.pop(leg.channel, None)
     del floor.calls[call.id]
+    floor.over[call.id] = None
+    if len(floor.over) > _REMEMBERED:
+        del floor.over[next(iter(floor.over))]
     yield CallEnded(at, call)
 
 
@@ -318,7 +326,7 @@ def _seated(floor: Floor, fact: facts.Seated) -> Changes:
     seat.phone, seat.login = fact.phone, fact.login
     seat.queues.add(fact.queue)
     seat.pause, seat.paused_at = fact.pause, fact.at if fact.pause else None
-    seat.reachable = fact.reachable
+    seat.reachable, seat.gone_since = fact.reachable, None if fact.reachable else fact.at
     seat.missed = 0
     yield from _moved(seat, fact.at)
 
@@ -357,6 +365,13 @@ def _extended(floor: Floor, fact: facts.WrapUpExtended) -> Changes:
     if seat is not None and seat.pause == WRAP_UP and seat.wrap_up_until is not None:
         seat.wrap_up_until += fact.by
         yield from _moved(seat, fact.at)
+
+
+def _hang_up_asked(floor: Floor, fact: facts.HangUpAsked) -> Changes:
+    seat = floor.seats.get(fact.seat)
+    if seat is not None and seat.leg is not None and seat.leg.answered_at and seat.call is not None:
+        seat.call.ended_by = seat.call.ended_by or Side.AGENT
+    yield from ()
 
 
 def _reached(floor: Floor, fact: facts.Reached) -> Changes:
@@ -448,6 +463,7 @@ def _attach(floor: Floor, call: Call, leg: Leg, fact: facts.Snapshot) -> Changes
     yield CallRang(fact.at, call, leg)
     if leg.answered_at is not None:
         yield CallAnswered(fact.at, call, leg)
+    yield from _moved(seat, fact.at)
 
 
 def _find_leg(floor: Floor, fact: facts.Snapshot, channel: facts.Alive) -> Changes:
@@ -470,13 +486,15 @@ def _find_seats(floor: Floor, fact: facts.Snapshot) -> Changes:
         members.setdefault(member.seat, []).append(member)
     for number in members.keys() | floor.seats.keys():
         seat, found = _seat(floor, number), members.get(number, [])
-        was = (seat.login, seat.phone, seat.queues, seat.pause, seat.reachable)
+        was = _shown(seat)
         if found:
             first = found[0]
             seat.login, seat.phone = first.login, first.phone
             seat.queues = {member.queue for member in found}
             if seat.pause != first.pause:
-                seat.pause, seat.paused_at = first.pause, first.paused_at
+                seat.pause, seat.paused_at, seat.wrap_up_until = first.pause, first.paused_at, None
+                if seat.pause != WRAP_UP and seat.leg is None:
+                    seat.call = None
             if seat.pause == WRAP_UP and seat.wrap_up_until is None:
                 seat.wrap_up_until = (seat.paused_at or fact.at) + floor.wrap_up
             seat.reachable = fact.reachable.get((number, seat.phone), False)
@@ -485,10 +503,14 @@ def _find_seats(floor: Floor, fact: facts.Snapshot) -> Changes:
             if seat.leg is None:
                 seat.login, seat.call = "", None
         seat.gone_since = None if seat.reachable else seat.gone_since or fact.at
-        if was != (seat.login, seat.phone, seat.queues, seat.pause, seat.reachable):
+        if was != _shown(seat):
             yield Corrected(fact.at, "seat")
             since = (seat.leg.answered_at or seat.leg.rung_at) if seat.leg else seat.paused_at
             yield from _moved(seat, since or fact.at)
+
+
+def _shown(seat: Seat) -> tuple[object, ...]:
+    return seat.login, seat.phone, frozenset(seat.queues), seat.pause, seat.reachable
 
 
 _STEPS: Final[dict[type, Callable[[Floor, Any], Changes]]] = {
@@ -508,6 +530,7 @@ _STEPS: Final[dict[type, Callable[[Floor, Any], Changes]]] = {
     facts.Unseated: _unseated,
     facts.Paused: _paused,
     facts.Reached: _reached,
+    facts.HangUpAsked: _hang_up_asked,
     facts.WrapUpExtended: _extended,
     facts.Snapshot: _snapshot,
 }

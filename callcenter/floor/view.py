@@ -92,6 +92,8 @@ def call_state(call: Call) -> CallState:
         return "on_hold" if call.held_since else "talking"
     if leg is not None:
         return "ringing"
+    if call.answered_at is not None:
+        return "ended"  # the person's part is over; the line's end follows at once
     return "waiting" if call.queued_at and not call.left_at else "greeting"
 
 

@@ -82,15 +82,19 @@ class Hub:
         logins: set[str] = set()
         for change in changes:
             match change:
-                case Corrected() | WrapUpOver() | PhoneGone():
+                case Corrected():
                     pass
+                case WrapUpOver(seat=seat) | PhoneGone(seat=seat):
+                    self._patch.seats.add(seat.number)
                 case SeatMoved(seat=seat):
                     self._patch.seats.add(seat.number)
                     logins.update((seat.login, self._logins.get(seat.number, "")))
                     self._logins[seat.number] = seat.login
                 case _:
                     self._patch.calls.add(change.call.id)
-                    logins.update(leg.login for leg in change.call.legs if leg.ended_at is None)
+                    for leg in change.call.legs:
+                        if (there := self._floor.seats.get(leg.seat)) is not None and there.call is change.call:
+                            logins.add(there.login)
         for login in logins:
             self._tell_desk(login)
 
@@ -151,15 +155,19 @@ class Hub:
         while True:
             await asyncio.sleep(BOARD_EVERY)
             self._count()
-            if not self._patch and not self._link_moved:
-                continue
-            self._n += 1
-            changes: dict[str, Any] = {"type": "changes", "n": self._n, "at": iso(now())}
-            changes.update(self._patch.take(self._floor, self._names()))
-            if self._link_moved:
-                changes["link"] = self.link()
-                self._link_moved = False
-            _send(self._boards, changes)
+            self.tell_boards()
+
+    def tell_boards(self) -> None:
+        """Tell the wallboards what has changed since the last time, if anything."""
+        if not self._patch and not self._link_moved:
+            return
+        self._n += 1
+        changes: dict[str, Any] = {"type": "changes", "n": self._n, "at": iso(now())}
+        changes.update(self._patch.take(self._floor, self._names()))
+        if self._link_moved:
+            changes["link"] = self.link()
+            self._link_moved = False
+        _send(self._boards, changes)
 
     async def keep_figures(self) -> None:
         """Send the figures of the day, for ever. They also tell a wallboard that we live."""
