@@ -171,8 +171,16 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class HangUpAsked:
+    """The agent hangs up by the desk page. Ours, not Asterisk's: it names the citizen for who is cut by an action."""
+
+    at: datetime
+    seat: str
+
+
+@dataclass(frozen=True, slots=True)
 class WrapUpExtended:
-    """The agent asked for more time. The one fact that is ours, not Asterisk's: the timer is ours too."""
+    """The agent asked for more time. Ours, not Asterisk's: the timer is ours too."""
 
     at: datetime
     seat: str
@@ -216,7 +224,7 @@ class Snapshot:
 
 
 CallFact = Began | Arrived | Chose | Queued | Left | Refused | Rang | PickedUp | RingOver | Held | TalkOver | HungUp
-SeatFact = Seated | Unseated | Paused | Reached | WrapUpExtended
+SeatFact = Seated | Unseated | Paused | Reached | HangUpAsked | WrapUpExtended
 Fact = CallFact | SeatFact | Snapshot
 Fields = Mapping[str, str]
 

@@ -13,7 +13,7 @@ from agents.queues import POOL
 from agents.seats import BREAKS, NOT_READY, WRAP_UP, Phone, SeatState
 from callcenter.api import ENGINE, SETTINGS, Ask, Model, Moment, Problem, Routes
 from callcenter.asterisk import actions
-from callcenter.asterisk.facts import WrapUpExtended
+from callcenter.asterisk.facts import HangUpAsked, WrapUpExtended
 from callcenter.asterisk.link import ActionRefused, Line, LineAway, LineState
 from callcenter.clock import now
 from callcenter.floor.model import Seat
@@ -180,6 +180,8 @@ async def hang_up(ask: Ask) -> Accepted:
     seat = _mine(ask)
     if seat.leg is None:
         raise Problem(409, "no_call", "当前没有通话", "There is no call at your seat")
+    # Told first: the events of the hang-up may overtake the answer to the action.
+    ask.app[RUNNER].tell(HangUpAsked(now(), seat.number))
     await _act(ask, actions.hang_up(seat.leg.channel))
     return Accepted(at=now())
 
