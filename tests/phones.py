@@ -1,6 +1,7 @@
-"""Scripted SIP phones for tests: citizens who call, agents who answer. Real signalling and real audio."""
+"""Scripted SIP phones for tests: agents who answer, with real audio. One native SIP stack serves the whole process."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,17 +14,28 @@ from baresip.ua import UserAgent
 
 @dataclass
 class Line:
-    """One end of a call, with its audio kept flowing so that the other end hears a talker."""
+    """One end of a call. Times are of `time.time()`."""
 
     call: Call
+    rung_at: float = field(default_factory=time.time)
+    answered_at: float | None = None
+    ended_at: float | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.call.on(self._event)
 
     def _event(self, event: StackEvent) -> None:
-        if event.event is Event.CALL_CLOSED:
+        if event.event is Event.CALL_ESTABLISHED:
+            self.answered_at = time.time()
+        elif event.event is Event.CALL_CLOSED:
+            self.ended_at = time.time()
             self.ended.set()
+
+    @property
+    def number(self) -> str:
+        """Who calls, as the phone shows it."""
+        return (self.call.peer or "").removeprefix("sip:").partition("@")[0]
 
     async def hang_up(self) -> None:
         with suppress(BaresipError):
@@ -35,42 +47,58 @@ class Line:
 
 @dataclass
 class Agent:
-    """A registered phone. `behaviour`: "answer", "ignore" or "reject"; may be changed at any time."""
+    """A registered phone. `behaviour`: "answer" after `delay` seconds, "ignore" or "reject" (busy)."""
 
     ua: UserAgent
     behaviour: str = "answer"
     delay: float = 0.0
     lines: "asyncio.Queue[Line]" = field(default_factory=asyncio.Queue)
-    rung: int = 0
+    all: list[Line] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ua.on_incoming(self._incoming)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def rung(self) -> int:
+        """How often it rang."""
+        return len(self.all)
+
+    def reset(self) -> None:
+        """As new: it answers at once, and remembers nothing."""
+        self.behaviour, self.delay, self.lines = "answer", 0.0, asyncio.Queue()
+        self.all.clear()
+
     def _incoming(self, call: Call) -> None:
-        self.rung += 1
-        task = asyncio.ensure_future(self._act(call))
+        line = Line(call)
+        self.all.append(line)
+        task = asyncio.ensure_future(self._act(line))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _act(self, call: Call) -> None:
-        line = Line(call)
+    async def _act(self, line: Line) -> None:
+        self.lines.put_nowait(line)
         if self.delay:
             await asyncio.sleep(self.delay)
         with suppress(BaresipError):
             if self.behaviour == "answer":
-                await call.answer()
+                await line.call.answer()
             elif self.behaviour == "reject":
-                await call.reject()
-        await self.lines.put(line)
+                await line.call.reject()
 
     async def line(self, timeout: float = 20) -> Line:
-        """The next line this phone got."""
+        """The next line this phone got; it rings, or rang."""
         return await asyncio.wait_for(self.lines.get(), timeout)
+
+    async def hang_up(self) -> None:
+        """Hang up whatever is there."""
+        for line in self.all:
+            if not line.ended.is_set():
+                await line.hang_up()
 
 
 class Phones:
-    """All phones of a test. One native SIP stack serves them: `baresip` allows one a process."""
+    """All phones of a test. `sip`: host:port of Asterisk."""
 
     def __init__(self, runtime: Runtime, sip: str) -> None:
         self._runtime = runtime
@@ -84,7 +112,7 @@ class Phones:
         return Agent(ua, behaviour, delay)
 
     async def call(self, number: str, dialed: str = "12345") -> Line:
-        """A citizen calls; returns when the INVITE is on its way."""
+        """A citizen with a real phone calls; returns when the INVITE is on its way."""
         if number not in self._citizens:
             account = Account(number, self._sip, "", reg_interval=0)
             self._citizens[number] = await UserAgent.create(self._runtime, account)
@@ -93,9 +121,10 @@ class Phones:
 
 @asynccontextmanager
 async def phones(sip: str) -> AsyncIterator[Phones]:
-    """`sip`: host:port of Asterisk."""
+    """`sip`: host:port of Asterisk. One after the other: a process holds one native stack."""
     runtime = Runtime(native_log_level="error")
-    await runtime.start(Config(net_interface="127.0.0.1", audio_source="ausine,440", audio_player="aumem", max_concurrent_calls=None))
+    audio = {"audio_source": "ausine,440", "audio_player": "aumem"}
+    await runtime.start(Config(net_interface="127.0.0.1", max_concurrent_calls=None, **audio))
     try:
         yield Phones(runtime, sip)
     finally:

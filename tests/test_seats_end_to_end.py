@@ -1,0 +1,230 @@
+"""Seats as the agent, the wallboard and Asterisk see them: every move is shown, true, within two seconds."""
+
+import asyncio
+import time
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from stack import WRAP_UP, Desk, Stack
+from trunk import open_mute_phone
+
+
+async def seat_in_api(stack: Stack, desk: Desk) -> dict[str, Any]:
+    """The seat as GET /floor tells it to a supervisor."""
+    board = await stack.browser("sunli")
+    status, floor = await board.ask("GET", "/api/v1/floor")
+    assert status == 200
+    row: dict[str, Any] = floor["seats"].get(desk.seat, {"state": "offline", "reason": None})
+    return row
+
+
+async def on_the_line(stack: Stack, desk: Desk) -> Any:
+    """A call that this agent has taken."""
+    assert desk.phone
+    citizen = await stack.trunk.call(stack.number(), key="1")
+    await desk.phone.line()
+    await desk.state("talking", timeout=5)
+    return citizen
+
+
+async def test_a_working_day(stack: Stack) -> None:
+    """Sit down, ready, a break and its reason, leave; the same on desk, wallboard, in the API and the ledger."""
+    began = time.time()
+    board = await stack.board()
+    desk = await (await stack.desk("limei")).sit("1001", ready=False)
+    view = await desk.screen.until(lambda view: view["seat"]["queues"] == ["citizen", "english", "enterprise"])
+    row = view["seat"]
+    assert (row["state"], row["reason"], row["login"]) == ("break", None, "limei"), "sat down, and not ready yet"
+    await board.until(lambda view: view["seats"].get("1001", {}).get("state") == "break")
+    await desk.ready()
+    await board.until(lambda view: view["seats"]["1001"]["state"] == "ready")
+    await desk.ask("POST", "/desk/break", {"code": "MEAL"})
+    assert (await desk.state("break"))["reason"] == "MEAL"
+    await board.until(lambda view: view["seats"]["1001"]["reason"] == "MEAL")
+    told = await seat_in_api(stack, desk)
+    assert (told["state"], told["reason"]) == ("break", "MEAL")
+    await desk.ask("POST", "/desk/break", {"code": "NAP"}, status=422)
+    await desk.ready()
+    await desk.leave()
+    await board.until(lambda view: "1001" not in view["seats"])
+    await asyncio.sleep(0.5)  # the ledger gathers changes before it writes them
+    states = await stack.rows(
+        "SELECT * FROM seat_states WHERE seat = '1001' AND since >= to_timestamp($1) ORDER BY since", began
+    )
+    assert [(each["state"], each["reason"]) for each in states] == [
+        ("break", None),
+        ("ready", None),
+        ("break", "MEAL"),
+        ("ready", None),
+        ("offline", None),
+    ]
+    for each, following in pairwise(states):
+        assert each["until"] == following["since"], "no gap between two states"
+
+
+async def test_a_seat_is_taken_by_one(stack: Stack) -> None:
+    await (await stack.desk("limei")).sit("1001")
+    other = await stack.desk("wangqiang")
+    await other.ask("POST", "/desk/seat", {"number": "1001", "phone": "desk"}, status=409)
+    await other.ask("POST", "/desk/seat", {"number": "1999", "phone": "desk"}, status=404)
+    await other.ask("POST", "/desk/ready", status=409)
+    seats = await other.ask("GET", "/desk", status=200)
+    taken = {each["number"]: each["taken_by"] for each in seats["seats"]}
+    assert taken["1001"] == "limei" and taken["1002"] is None
+
+
+async def test_wrap_up_ends_by_its_timer_when_extended_and_when_finished(stack: Stack) -> None:
+    desk = await (await stack.desk("limei")).sit("1001")
+    citizen = await on_the_line(stack, desk)
+    await citizen.hang_up()
+    began = time.monotonic()
+    row = await desk.screen.until(lambda view: view["seat"]["wrap_up_until"])
+    assert row["call"]["number"] == citizen.number and row["call"]["outcome"] == "answered", "kept for the form"
+    due = datetime.fromisoformat(row["seat"]["wrap_up_until"]).timestamp()
+    assert abs(due - time.time() - WRAP_UP) < 1
+    await desk.ask("POST", "/desk/wrap-up", {"act": "extend"})
+    await desk.screen.until(
+        lambda view: datetime.fromisoformat(view["seat"]["wrap_up_until"]).timestamp() > due + WRAP_UP - 0.1
+    )
+    await desk.state("ready", timeout=2 * WRAP_UP + 2)
+    assert 2 * WRAP_UP - 0.5 < time.monotonic() - began < 2 * WRAP_UP + 1.5
+    assert desk.screen.view["call"] is None
+    await desk.ask("POST", "/desk/wrap-up", {"act": "finish"}, status=409)
+    citizen = await on_the_line(stack, desk)
+    await citizen.hang_up()
+    await desk.screen.until(lambda view: view["seat"]["wrap_up_until"])
+    await desk.ask("POST", "/desk/wrap-up", {"act": "finish"})
+    await desk.state("ready")
+
+
+async def test_a_break_asked_for_during_a_call_begins_after_it(stack: Stack) -> None:
+    desk = await (await stack.desk("limei")).sit("1001")
+    citizen = await on_the_line(stack, desk)
+    await desk.ask("DELETE", "/desk/seat", status=409)
+    await desk.ask("POST", "/desk/break", {"code": "REST"})
+    await asyncio.sleep(0.5)
+    assert desk.screen.view["seat"]["state"] == "talking"
+    await citizen.hang_up()
+    assert (await desk.state("break"))["reason"] == "REST"
+
+
+async def test_a_lost_phone_is_seen_within_two_seconds(stack: Stack) -> None:
+    board, desk = await stack.board(), await stack.desk("chenjing")
+    async with open_mute_phone(stack.told["sip"], "1003", stack.secret("1003")) as phone:
+        await asyncio.sleep(1.2)  # Asterisk has asked the phone whether it is there
+        await desk.sit_down("1003")
+        await desk.ready()
+        phone.silent = True
+        lost = time.monotonic()
+        await desk.state("unreachable", timeout=3)
+        await board.until(lambda view: view["seats"]["1003"]["state"] == "unreachable", 3)
+        assert time.monotonic() - lost < 2.5  # two seconds, and the half of one that a wallboard gathers
+        await desk.ask("POST", "/desk/ready", status=409)
+        phone.silent = False
+        await desk.state("ready", timeout=4)  # a hiccup: back within ten seconds, and at work again
+        await phone.register(0)
+        await desk.state("unreachable", timeout=1)
+        await phone.register()
+        await desk.state("ready", timeout=4)
+
+
+async def test_a_phone_that_was_long_away_does_not_make_its_agent_ready(stack: Stack) -> None:
+    desk = await stack.desk("chenjing")
+    async with open_mute_phone(stack.told["sip"], "1003", stack.secret("1003")) as phone:
+        await asyncio.sleep(1.2)
+        await desk.sit_down("1003")
+        await desk.ready()
+        await phone.register(0)
+        await desk.state("unreachable", timeout=1)
+        await asyncio.sleep(10.5)
+        await phone.register()
+        await asyncio.sleep(1.5)
+        assert desk.screen.view["seat"]["state"] == "unreachable"
+        await desk.ready()
+
+
+async def test_a_declined_ring_is_a_missed_one(stack: Stack) -> None:
+    desk = await stack.desk("chenjing")
+    async with open_mute_phone(stack.told["sip"], "1003", stack.secret("1003")):
+        await asyncio.sleep(1.2)
+        await desk.sit_down("1003")
+        await desk.ready()
+        citizen = await stack.trunk.call(stack.number(), key="1")
+        await desk.state("unreachable", timeout=6)
+        await citizen.hang_up()
+        record = await stack.record(citizen.number)
+        assert record["outcome"] == "abandoned_queue"
+        assert [ring["how"] for ring in record["segments"]] == ["missed", "missed"]
+
+
+async def test_the_newest_desk_of_an_agent_wins(stack: Stack) -> None:
+    desk = await (await stack.desk("limei")).sit("1001")
+    newer = await stack.screen(desk.browser, "desk")
+    async with asyncio.timeout(2):
+        while desk.screen.closed is None:
+            await asyncio.sleep(0.02)
+    assert desk.screen.closed == 4001
+    assert newer.view["seat"]["number"] == "1001"
+    desk.screen = newer
+
+
+async def test_a_new_seat_works_without_a_restart(stack: Stack) -> None:
+    asterisk = stack.pid("asterisk")
+    admin = await stack.browser("zhoukai")
+    status, answer = await admin.ask("POST", "/api/v1/seats", {"number": "1101"})
+    assert status in {200, 201}, answer
+    status, answer = await admin.ask("POST", "/api/v1/seats/1101/secret")
+    assert status == 200, answer
+    stack.told["demo_seats"].append(answer)
+    began = time.monotonic()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                async with open_mute_phone(stack.told["sip"], "1101", answer["secret"]):
+                    break
+            except AssertionError:
+                await asyncio.sleep(0.3)
+    assert time.monotonic() - began < 8
+    desk = await (await stack.desk("zhaolei")).sit("1101")
+    citizen = await on_the_line(stack, desk)
+    await citizen.hang_up()
+    assert (await stack.record(citizen.number))["seat"] == "1101"
+    assert stack.pid("asterisk") == asterisk
+
+
+async def test_who_is_deactivated_is_thrown_out(stack: Stack) -> None:
+    desk = await (await stack.desk("zhaolei")).sit("1004")
+    admin = await stack.browser("zhoukai")
+    status, answer = await admin.ask("PATCH", "/api/v1/users/zhaolei", {"active": False})
+    assert status == 200, answer
+    try:
+        async with asyncio.timeout(3):
+            while desk.screen.closed is None:
+                await asyncio.sleep(0.02)
+        assert desk.screen.closed == 4002
+        status, _ = await desk.browser.ask("GET", "/api/v1/desk")
+        assert status == 401
+        board = await stack.board()
+        await board.until(lambda view: "1004" not in view["seats"], 3)
+    finally:
+        await admin.ask("PATCH", "/api/v1/users/zhaolei", {"active": True})
+
+
+async def test_what_a_screen_is_told_adds_up(stack: Stack) -> None:
+    """Old view + changes = new view: a board that listened all along shows what a new one is told."""
+    old = await stack.board()
+    desks = [await (await stack.desk(login)).sit(seat) for login, seat in (("limei", "1001"), ("wangqiang", "1002"))]
+    citizens = [await stack.trunk.call(stack.number(), key=key) for key in ("1", "2", "1")]
+    for desk in desks:
+        await desk.state("talking", timeout=5)
+    await citizens[0].hang_up()
+    for _ in range(4):
+        await asyncio.sleep(0.6)
+        new = await stack.board()
+        await old.until(lambda view, n=new.view["n"]: view["n"] >= n)
+        told = {message["n"]: message for message in old.seen if "n" in message}
+        assert set(told) == set(range(min(told), max(told) + 1))
+        if old.view["n"] == new.view["n"]:
+            assert (old.view["calls"], old.view["seats"]) == (new.view["calls"], new.view["seats"])
+    assert len(old.view["calls"]) == 2
