@@ -26,7 +26,7 @@ setup: .venv/.asterisk callcenter/static/.built
 
 # with-parent: however make ends, everything that it started ends.
 run: setup
-	@exec $(BIN)/callcenter up --demo --home "$(HOME_DIR)" --port $(PORT) --sip-port $(SIP_PORT) \
+	@exec $(BIN)/callcenter up --home "$(HOME_DIR)" --port $(PORT) --sip-port $(SIP_PORT) \
 		--ready-file "$(HOME_DIR)/ready.json" --with-parent
 
 test: setup .venv/.dev

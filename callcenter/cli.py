@@ -25,7 +25,7 @@ def up(
     port: Annotated[int | None, typer.Option(help="HTTP port (CALLCENTER_PORT); unset: a free one")] = None,
     sip_port: Annotated[int | None, typer.Option(help="SIP port (CALLCENTER_SIP_PORT); unset: a free one")] = None,
     ready_file: Annotated[Path | None, typer.Option(help="gets JSON when all is ready")] = None,
-    demo: Annotated[bool | None, typer.Option(help="load the demo city (CALLCENTER_DEMO)")] = None,
+    demo: Annotated[bool | None, typer.Option(help="the demo city (CALLCENTER_DEMO); unset: yes")] = None,
     with_parent: Annotated[bool, typer.Option(help="stop when the process that started this one ends")] = False,
 ) -> None:
     """Start Postgres, Asterisk and the service, and watch them until Ctrl-C."""
@@ -35,7 +35,11 @@ def up(
     with _one_line():
         if with_parent:
             stop_with_parent()
-        run(_settings(home=home, port=port, sip_port=sip_port, demo=demo), ready_file)
+        settings = _settings(home=home, port=port, sip_port=sip_port, demo=demo)
+        if "demo" not in settings.model_fields_set:
+            # Whoever starts everything by one command wants to see it; a real city says --no-demo.
+            settings = settings.model_copy(update={"demo": True})
+        run(settings, ready_file)
 
 
 @app.command()
