@@ -50,7 +50,7 @@ class CallsQuery(Model):
     ) = None
     service: Word | None = None
     seat: Annotated[str, Field(pattern=r"^[0-9]{3,6}$")] | None = None
-    number: Annotated[str, Field(pattern=r"^\+?[0-9 -]{3,32}$")] | None = None
+    number: Annotated[str, Field(pattern=r"^\+?[0-9 -]{3,32}$", max_length=33)] | None = None
     limit: Limit = 50
     before: Cursor | None = None
 
