@@ -27,6 +27,7 @@ from callcenter.directory.routes import routes as directory
 from callcenter.door import new_application
 from callcenter.floor.acts import Acts
 from callcenter.floor.count import count
+from callcenter.floor.duty import keep_duty
 from callcenter.floor.model import Floor
 from callcenter.floor.routes import LINE, RUNNER
 from callcenter.floor.routes import routes as floor
@@ -180,6 +181,7 @@ async def _floor(app: web.Application) -> AsyncIterator[None]:
         ("sure_path", sure.run),
         ("figures", lambda: keep_figures(book, engine, dirty)),
         ("names", lambda: _keep_names(engine, names)),
+        ("duty", lambda: keep_duty(engine, line, state)),
         ("boards", hub.keep_boards),
         ("board_figures", hub.keep_figures),
         ("desks", hub.keep_desks),

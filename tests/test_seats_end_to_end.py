@@ -53,7 +53,7 @@ async def test_a_working_day(stack: Stack) -> None:
         "SELECT * FROM seat_states WHERE seat = '1001' AND since >= to_timestamp($1) ORDER BY since", began
     )
     assert [(each["state"], each["reason"]) for each in states] == [
-        ("break", None),
+        ("break", "NOTREADY"),
         ("ready", None),
         ("break", "MEAL"),
         ("ready", None),
@@ -206,7 +206,7 @@ async def test_who_is_deactivated_is_thrown_out(stack: Stack) -> None:
         status, _ = await desk.browser.ask("GET", "/api/v1/desk")
         assert status == 401
         board = await stack.board()
-        await board.until(lambda view: "1004" not in view["seats"], 3)
+        await board.until(lambda view: "1004" not in view["seats"], 5)
     finally:
         await admin.ask("PATCH", "/api/v1/users/zhaolei", {"active": True})
 
