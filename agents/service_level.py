@@ -104,7 +104,7 @@ def worst_day(minutes: Sequence[tuple[int, Tally]], *, first: int, last: int, sh
     passes one, so only the windows at those moments are looked at.
     """
     final = max(first, last - DAY_MINUTES + 1)
-    starts = {final}
+    starts = {first, final}
     for minute, _ in minutes:
         starts.update((minute - DAY_MINUTES + 1, minute + 1))
     worst: Window | None = None
