@@ -21,7 +21,7 @@ from agents.seats import Phone  # noqa: E402
 from callcenter.asterisk import actions  # noqa: E402
 
 CHINESE_NAME = (
-    "深圳市民张三丰先生与欧阳女士共同来电反映小区夜间噪声大"  # 81 bytes: the dialplan cuts the last character in two
+    "深圳市民张三丰先生与欧阳女士共同来电反映小区夜间噪声大"  # 81 bytes: Asterisk keeps the 78 of whole characters
 )
 
 
