@@ -18,14 +18,14 @@ import asyncpg
 import pytest
 from office import Office, open_office, settings_for
 from sqlalchemy.ext.asyncio import AsyncEngine
-from stack import one_stack, stack
+from stack import one_stack, stack, telephony
 
 from callcenter.standalone import postgres as standalone
 from callcenter.standalone.processes import Part
 from callcenter.store.engine import make_engine
 from callcenter.store.migrate import migrate
 
-__all__ = ["one_stack", "stack"]
+__all__ = ["one_stack", "stack", "telephony"]
 
 TEMPLATE = "template_12345"
 
