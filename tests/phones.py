@@ -120,12 +120,12 @@ class Phones:
 
 
 @asynccontextmanager
-async def phones(sip: str) -> AsyncIterator[Phones]:
-    """`sip`: host:port of Asterisk. One after the other: a process holds one native stack."""
+async def native_stack() -> AsyncIterator[Runtime]:
+    """What carries the phones. A process can have one at a time."""
     runtime = Runtime(native_log_level="error")
     audio = {"audio_source": "ausine,440", "audio_player": "aumem"}
     await runtime.start(Config(net_interface="127.0.0.1", max_concurrent_calls=None, **audio))
     try:
-        yield Phones(runtime, sip)
+        yield runtime
     finally:
         await runtime.close()

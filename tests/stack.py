@@ -21,8 +21,9 @@ from typing import Any
 import asyncpg
 import pytest
 from aiohttp import ClientSession, CookieJar, WSMsgType
+from baresip.runtime import Runtime
 from office import Browser
-from phones import Agent, Phones, phones
+from phones import Agent, Phones, native_stack
 from trunk import Trunk, open_trunk
 
 WRAP_UP = 3
@@ -225,12 +226,17 @@ class Stack:
         phone.reset()
         return phone
 
+    def phones_at_seats(self) -> list[Agent]:
+        return list(self._seat_phones.values())
+
     async def clear(self) -> None:
         """All citizens hang up, all agents go home."""
         for citizen in self.trunk.citizens.values():
             await citizen.hang_up()
         for desk in self._desks:
-            if desk.screen.closed is None:
+            status, _ = await desk.browser.ask("GET", "/api/v1/desk")
+            if status == 200:
+                desk.screen = await self.screen(desk.browser, "desk")
                 await desk.leave()
         self._desks.clear()
 
@@ -287,7 +293,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def open_stack(**settings: str) -> AsyncIterator[Stack]:
+async def open_stack(runtime: Runtime, **settings: str) -> AsyncIterator[Stack]:
     """Start an instance with these settings (names without the prefix), and end it."""
     # As root Postgres runs under an account that may not enter pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="callcenter-stack-"))
@@ -311,7 +317,7 @@ async def open_stack(**settings: str) -> AsyncIterator[Stack]:
         told = json.loads(file.read_text())
         async with AsyncExitStack() as opened:
             trunk = await opened.enter_async_context(open_trunk(told["sip"]))
-            yield Stack(home, process, told, await opened.enter_async_context(phones(told["sip"])), trunk, opened)
+            yield Stack(home, process, told, Phones(runtime, told["sip"]), trunk, opened)
     finally:
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait, 15)
@@ -319,8 +325,15 @@ async def open_stack(**settings: str) -> AsyncIterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-async def one_stack() -> AsyncIterator[Stack]:
-    async with open_stack() as running:
+async def telephony() -> AsyncIterator[Runtime]:
+    """What carries the phones of all instances."""
+    async with native_stack() as runtime:
+        yield runtime
+
+
+@pytest.fixture(scope="session")
+async def one_stack(telephony: Runtime) -> AsyncIterator[Stack]:
+    async with open_stack(telephony) as running:
         yield running
 
 
