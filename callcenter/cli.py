@@ -16,6 +16,11 @@ from callcenter.standalone import CannotStart
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+user = typer.Typer(no_args_is_help=True, help="Accounts (账号).")
+seat = typer.Typer(no_args_is_help=True, help="Seats (座席).")
+app.add_typer(user, name="user")
+app.add_typer(seat, name="seat")
+
 Home = Annotated[Path | None, typer.Option(help="folder of all state (CALLCENTER_HOME)")]
 
 
@@ -90,6 +95,42 @@ def fetch() -> None:
     with _one_line():
         copy = run(_settings())
         print(f"Asterisk {'.'.join(map(str, copy.version))}: {copy.program}")
+
+
+@user.command("add")
+def add_user(
+    login: str,
+    role: Annotated[list[str], typer.Option(help="operator, supervisor or admin; may be given more than once")],
+    name_zh: Annotated[str, typer.Option(help="name in Chinese; unset: the login")] = "",
+    name_en: Annotated[str, typer.Option(help="name in English; unset: the login")] = "",
+    home: Home = None,
+) -> None:
+    """Make an account. Its password is asked for; an empty one is generated and shown."""
+    from callcenter.people.cli import add_user as run
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        run(beside(_settings(home=home)), login, role, name_zh, name_en)
+
+
+@user.command("close")
+def close_user(login: str, home: Home = None) -> None:
+    """Close an account and end its sessions."""
+    from callcenter.people.cli import close_user as run
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        run(beside(_settings(home=home)), login)
+
+
+@seat.command("add")
+def add_seat(number: str, home: Home = None) -> None:
+    """Make a seat."""
+    from callcenter.people.cli import add_seat as run
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        run(beside(_settings(home=home)), number)
 
 
 def _settings(**given: Any) -> Settings:

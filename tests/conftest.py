@@ -5,6 +5,7 @@ Postgres is started once a session; a test's database is a copy of a migrated te
 
 import asyncio
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -20,6 +21,8 @@ from office import Office, open_office, settings_for
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stack import one_stack, stack, telephony
 
+from callcenter.people.demo import load_demo
+from callcenter.people.passwords import Passwords
 from callcenter.standalone import postgres as standalone
 from callcenter.standalone.processes import Part
 from callcenter.store.engine import make_engine
@@ -67,10 +70,10 @@ class Postgres:
         finally:
             await connection.close()
 
-    async def new_database(self) -> str:
-        """A migrated, empty database; returns its name."""
+    async def new_database(self, template: str = TEMPLATE) -> str:
+        """A copy of the template, which is migrated and empty unless another is given; returns its name."""
         name = f"t_{secrets.token_hex(6)}"
-        await self.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+        await self.administer(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         return name
 
     def _signal(self, what: signal.Signals) -> None:
@@ -85,9 +88,15 @@ class Postgres:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """One below those that the kernel gives to outgoing connections: it stays free while its server restarts."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 async def _run_postgres() -> AsyncIterator[Postgres]:
@@ -97,7 +106,9 @@ async def _run_postgres() -> AsyncIterator[Postgres]:
     try:
         server = standalone.Server(home=home / "postgres", port=free_port(), password=secrets.token_urlsafe(12))
         await asyncio.to_thread(standalone.prepare, server)
-        running = Postgres(server, standalone.part(server, home / "postgres.log"))
+        part = standalone.part(server, home / "postgres.log")
+        part.patience = 30  # killed alone, it would leave sessions behind that keep the next start out
+        running = Postgres(server, part)
         await running.start()
         try:
             await running.administer(f"CREATE DATABASE {TEMPLATE}")
@@ -143,12 +154,37 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-@pytest.fixture(scope="module")
-async def office(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
-    """The running service with its demo people, shared by a module's tests."""
+@pytest.fixture(scope="session")
+async def demo_city(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A database with the demo's people, to be copied, and the demo.json that belongs to it."""
     name = await postgres.new_database()
+    settings = settings_for(tmp_path_factory.mktemp("demo"))
     engine = make_engine(postgres.url(name))
-    async with open_office(engine, settings_for(tmp_path_factory.mktemp("office"))) as running:
-        yield running
+    await load_demo(engine, settings, Passwords())
     await engine.dispose()
+    return name, settings.home / "demo.json"
+
+
+async def _office(postgres: Postgres, demo_city: tuple[str, Path], home: Path) -> AsyncIterator[Office]:
+    template, demo = demo_city
+    name = await postgres.new_database(template)
+    shutil.copy(demo, home)
+    async with open_office(postgres.url(name), settings_for(home)) as running:
+        yield running
     await postgres.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+async def office(
+    postgres: Postgres, demo_city: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Office]:
+    """The running service with its demo people, shared by a module's tests."""
+    async for running in _office(postgres, demo_city, tmp_path_factory.mktemp("office")):
+        yield running
+
+
+@pytest.fixture
+async def own_office(postgres: Postgres, demo_city: tuple[str, Path], tmp_path: Path) -> AsyncIterator[Office]:
+    """A running service for one test alone."""
+    async for running in _office(postgres, demo_city, tmp_path):
+        yield running

@@ -12,17 +12,13 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
 
-from callcenter.api import ENGINE, SETTINGS, mount
-from callcenter.directory.routes import routes as directory
-from callcenter.door import new_application
-from callcenter.openapi import routes as openapi
-from callcenter.pages import FILES, built
-from callcenter.pages import routes as pages
+from callcenter.api import ENGINE, SETTINGS
+from callcenter.app import make_app
 from callcenter.people.demo import DemoFile, load_demo
-from callcenter.people.passwords import PASSWORDS
-from callcenter.people.routes import routes as people
+from callcenter.people.passwords import Passwords
 from callcenter.people.seats import write_seats
 from callcenter.settings import Settings
+from callcenter.store.engine import make_engine
 
 
 def settings_for(home: Path, **more: Any) -> Settings:
@@ -31,7 +27,10 @@ def settings_for(home: Path, **more: Any) -> Settings:
         "home": home,
         "demo": True,
         "asterisk_etc": home / "etc",
+        "asterisk_log": home / "log",
+        "system_name": SecretStr("n1_tests"),
         "seat_key": SecretStr("the tests' own key"),
+        "number_key": SecretStr("the tests' other key"),
         "try_secret": SecretStr("the tests' own secret"),
     }
     return Settings(**(given | more))
@@ -97,20 +96,19 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(engine: AsyncEngine, settings: Settings) -> AsyncIterator[Office]:
-    """Start the service with its demo people."""
-    app = new_application(settings, engine)
-    app[FILES] = built()
-    mount(app, openapi, people, directory, pages)
-    await load_demo(engine, settings, app[PASSWORDS])
+async def open_office(database_url: str, settings: Settings) -> AsyncIterator[Office]:
+    """Start the service with its demo people; its line looks for an Asterisk where `settings` says."""
+    settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
+    engine = make_engine(database_url)
+    await load_demo(engine, settings, Passwords())  # the service does both too, but does not wait for them
     await write_seats(engine, settings)
-    runner = web.AppRunner(app, access_log=None)
+    await engine.dispose()
+    app = make_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     demo = DemoFile.model_validate_json(await asyncio.to_thread((settings.home / "demo.json").read_bytes))
-    office = Office(app, address, demo, [])
+    office = Office(app, f"http://127.0.0.1:{runner.addresses[0][1]}", demo, [])
     try:
         yield office
     finally:

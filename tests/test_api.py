@@ -237,7 +237,8 @@ async def test_openapi_limits_every_value_that_comes_in(office: Office) -> None:
         for part in (*shape.get("anyOf", ()), *shape.get("oneOf", ()), *shape.get("allOf", ())):
             walk(part, where)
         kind = shape.get("type")
-        if kind == "string" and not shape.keys() & {"maxLength", "enum", "const", "format"}:
+        endless = re.search(r"[*+]|,\}", re.sub(r"\[[^]]*\]|\\.", "", shape.get("pattern", "*")))
+        if kind == "string" and endless and not shape.keys() & {"maxLength", "enum", "const", "format"}:
             loose.append(where)
         if kind in ("integer", "number") and not {"minimum", "maximum"} <= shape.keys():
             loose.append(where)
@@ -257,7 +258,7 @@ async def test_openapi_limits_every_value_that_comes_in(office: Office) -> None:
                 walk(parameter["schema"], f"{method} {url} {parameter['name']}")
             if "requestBody" in operation:
                 walk(operation["requestBody"]["content"]["application/json"]["schema"], f"{method} {url}")
-    assert loose == []
+    assert "\n".join(loose) == ""
 
 
 async def test_openapi_is_served(office: Office) -> None:
