@@ -84,5 +84,5 @@ web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc |
 	@touch $@
 
 callcenter/static/.built: web/node_modules/.installed $(WEB)
-	@scripts/npm run --silent build
+	@scripts/npm run --silent build -- --logLevel error
 	@touch $@
