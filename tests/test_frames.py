@@ -1,5 +1,7 @@
 """Bytes to frames to facts: however the network cuts them, whatever a caller writes into them."""
 
+from itertools import pairwise
+
 import pytest
 from exchange import NODE, SYSTEM_NAME
 from hypothesis import example, given, settings
@@ -15,7 +17,7 @@ UNFILTERED = (RECORDINGS / "forged_event_unfiltered.ami").read_bytes()
 def frames_of(data: bytes, cuts: list[int]) -> list[bytes]:
     splitter, frames = Splitter(), []
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         frames += splitter.feed(data[start:end])
     return frames
 
