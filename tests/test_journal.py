@@ -243,6 +243,7 @@ async def test_postgres_killed_in_mid_commit(own_postgres: Postgres, own_engine:
         while not over.is_set():
             stored.add(await ledger.save([record(saved)]))
             saved += 1
+            await asyncio.sleep(0.005)
 
     over = asyncio.Event()
     async with running(ledger):
@@ -371,7 +372,10 @@ async def test_recorder_tells_what_happened(
     assert [row["until"] for row in states] == [*(row["since"] for row in states[1:]), None]
 
 
-async def test_recorder_through_an_outage(own_postgres: Postgres, own_engine: AsyncEngine, journal: Journal) -> None:
+async def test_recorder_through_an_outage(
+    own_postgres: Postgres, own_engine: AsyncEngine, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callcenter.calls.recorder.GATHER_SECONDS", 0.05)
     ledger = Ledger(own_engine, journal, WRITERS, patience=0.5)
     recorder = Recorder(ledger, node="n1", number_key=b"k")
     task = asyncio.create_task(recorder.run())
@@ -398,8 +402,11 @@ async def test_recorder_through_an_outage(own_postgres: Postgres, own_engine: As
         assert states == 4 * 60
 
 
-async def test_recorder_keeps_what_nobody_takes(engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_recorder_keeps_what_nobody_takes(
+    engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Postgres away and the journal full: rows wait in memory, and are written when something takes them again."""
+    monkeypatch.setattr("callcenter.calls.recorder.GATHER_SECONDS", 0.05)
     journal = Journal(tmp_path, limit=10)
     ledger = Ledger(engine, journal, WRITERS)
     ledger.away = True
@@ -407,7 +414,7 @@ async def test_recorder_keeps_what_nobody_takes(engine: AsyncEngine, tmp_path: P
     task = asyncio.create_task(recorder.run())
     for moment in _story(1):
         recorder(moment)
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.2)
     async with running(ledger):
         await _until_back(ledger)
         await asyncio.sleep(1.3)

@@ -29,7 +29,7 @@ from callcenter.floor.changes import (
 )
 from callcenter.floor.model import Call, Leg
 
-GATHER_SECONDS: Final = 0.2  # changes of one call within this time become one row
+GATHER_SECONDS: Final = 1.0  # changes of one call within this time become one row
 BUFFER_ROWS: Final = 50_000
 REMEMBERED_CALLS: Final = 5_000
 _MICROSECOND: Final = 1_000_000

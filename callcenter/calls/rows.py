@@ -115,7 +115,8 @@ def _rank(outcome: Outcome | None, talked: Leg | None) -> int:
 
 def _clean(text: str) -> str:
     """What Postgres takes: no NUL, no half of a surrogate pair, no novel."""
-    return text[:LONGEST_TEXT].replace("\0", "").encode(errors="replace").decode()
+    text = text[:LONGEST_TEXT]
+    return text if text.isascii() and text.isprintable() else text.replace("\0", "").encode(errors="replace").decode()
 
 
 # --- as JSON, for the journal -----------------------------------------------------------------------------------------

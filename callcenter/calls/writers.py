@@ -7,13 +7,28 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, case, func, literal, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Text,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.calls.rows import Row
 from callcenter.floor.model import LegEnd
-from callcenter.store.tables import calls, seat_states, segments
+from callcenter.store.tables import Moment, calls, seat_states, segments
 
 _GROWING: Final = ("held_ms", "talk_ms")  # the larger is the later
 
@@ -67,9 +82,29 @@ def _seat_states_upsert() -> Insert:
     )
 
 
+def _seat_states_end() -> Update:
+    old = seat_states.c
+    earliest = bindparam("earliest", type_=Moment)
+    following = func.lead(old.since).over(partition_by=old.seat, order_by=old.since)
+    touched = (
+        select(old.seat, old.since, following.label("next"))
+        .where(old.seat == any_(bindparam("seats", type_=ARRAY(Text))))
+        .where(or_(old.since >= earliest, old.until.is_(None), old.until > earliest))
+        .subquery()
+    )
+    return (
+        update(seat_states)
+        .values(until=touched.c.next)
+        .where(old.seat == touched.c.seat, old.since == touched.c.since)
+        .where(old.until.is_distinct_from(touched.c.next))
+    )
+
+
+# Built once: the recorder uses them every second.
 _UPSERT_CALLS: Final = _calls_upsert()
 _UPSERT_SEGMENTS: Final = _segments_upsert()
 _UPSERT_SEAT_STATES: Final = _seat_states_upsert()
+_END_SEAT_STATES: Final = _seat_states_end()
 
 
 async def write_calls(connection: AsyncConnection, rows: Sequence[Row]) -> None:
@@ -86,26 +121,8 @@ async def write_segments(connection: AsyncConnection, rows: Sequence[Row]) -> No
 async def write_seat_states(connection: AsyncConnection, rows: Sequence[Row]) -> None:
     """Rows of rows.seat_row. Each state ends where the seat's next one begins."""
     await connection.execute(_UPSERT_SEAT_STATES, rows)
-    seats = {row["seat"] for row in rows}
-    earliest = min(row["since"] for row in rows)
-    touched = (
-        select(
-            seat_states.c.seat,
-            seat_states.c.since,
-            func.lead(seat_states.c.since)
-            .over(partition_by=seat_states.c.seat, order_by=seat_states.c.since)
-            .label("next"),
-        )
-        .where(seat_states.c.seat.in_(seats))
-        .where(or_(seat_states.c.since >= earliest, seat_states.c.until.is_(None), seat_states.c.until > earliest))
-        .subquery()
-    )
-    await connection.execute(
-        update(seat_states)
-        .values(until=touched.c.next)
-        .where(seat_states.c.seat == touched.c.seat, seat_states.c.since == touched.c.since)
-        .where(seat_states.c.until.is_distinct_from(touched.c.next))
-    )
+    touched = {"seats": list({row["seat"] for row in rows}), "earliest": min(row["since"] for row in rows)}
+    await connection.execute(_END_SEAT_STATES, touched)
 
 
 WRITERS: Final = {"calls": write_calls, "segments": write_segments, "seat_states": write_seat_states}
