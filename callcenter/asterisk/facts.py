@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from agents.seats import Phone
@@ -23,8 +24,7 @@ class NotAFact(ValueError):
     """The event lacks what it must have, or holds what it cannot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(NamedTuple):
     """A citizen's channel was made: the INVITE. Only the files tell it; nothing of the caller is known yet."""
 
     at: datetime
@@ -32,8 +32,7 @@ class Began:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """A citizen's call has reached the dialplan; its number is clean now. About 1 ms after the INVITE."""
 
     at: datetime
@@ -45,23 +44,20 @@ class Arrived:
     service: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chose:
+class Chose(NamedTuple):
     at: datetime
     call: str
     menu: str
     language: str
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     at: datetime
     call: str
     queue: str
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """The queue gave the caller back to the dialplan; `status` is its QUEUESTATUS."""
 
     at: datetime
@@ -69,15 +65,13 @@ class Left:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     at: datetime
     call: str
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rang:
+class Rang(NamedTuple):
     """A seat's phone rings for a call. `login` and `queue` are empty when the source does not know them."""
 
     at: datetime
@@ -89,15 +83,13 @@ class Rang:
     queue: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PickedUp:
+class PickedUp(NamedTuple):
     at: datetime
     call: str
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class RingOver:
+class RingOver(NamedTuple):
     """A ring ended unanswered: `missed` by the agent, or cancelled because the call went elsewhere."""
 
     at: datetime
@@ -106,15 +98,13 @@ class RingOver:
     missed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     at: datetime
     channel: str
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TalkOver:
+class TalkOver(NamedTuple):
     """A person's part ended; `by` says who hung up, None when the citizen was passed on."""
 
     at: datetime
@@ -123,8 +113,7 @@ class TalkOver:
     by: Side | None
 
 
-@dataclass(frozen=True, slots=True)
-class HungUp:
+class HungUp(NamedTuple):
     """A channel ended: the citizen's, or a seat's phone. `by` is None when the source does not say who hung up."""
 
     at: datetime
@@ -133,8 +122,7 @@ class HungUp:
     by: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seated:
+class Seated(NamedTuple):
     at: datetime
     seat: str
     phone: Phone
@@ -144,24 +132,21 @@ class Seated:
     reachable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Unseated:
+class Unseated(NamedTuple):
     at: datetime
     seat: str
     phone: Phone
     queue: str
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(NamedTuple):
     at: datetime
     seat: str
     phone: Phone
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """A seat's phone is registered and answers, or not."""
 
     at: datetime
@@ -170,16 +155,14 @@ class Reached:
     reachable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HangUpAsked:
+class HangUpAsked(NamedTuple):
     """The agent hangs up by the desk page. Ours, not Asterisk's: it names the citizen for who is cut by an action."""
 
     at: datetime
     seat: str
 
 
-@dataclass(frozen=True, slots=True)
-class WrapUpExtended:
+class WrapUpExtended(NamedTuple):
     """The agent asked for more time. Ours, not Asterisk's: the timer is ours too."""
 
     at: datetime
@@ -187,8 +170,7 @@ class WrapUpExtended:
     by: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(NamedTuple):
     """A channel that the snapshot found."""
 
     channel: str
@@ -199,8 +181,7 @@ class Alive:
     up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A seat's membership that the snapshot found."""
 
     seat: str
@@ -233,11 +214,12 @@ def moment(stamp: str) -> datetime:
     """`1795332391.236564` exactly, without a float in between. Raises NotAFact."""
     seconds, _, micros = stamp.partition(".")
     try:
-        return _EPOCH + timedelta(seconds=int(seconds), microseconds=int((micros + "000000")[:6]))
+        return _EPOCH + timedelta(0, int(seconds), int(micros[:6].ljust(6, "0")))
     except (ValueError, OverflowError):
         raise NotAFact(f"not a time: {stamp[:32]!r}") from None
 
 
+@lru_cache(4096)  # a few hundred names, in almost every event
 def phone_of(channel: str) -> tuple[str, Phone] | None:
     """`PJSIP/1001w` or `PJSIP/1001w-0000002a` -> ("1001", BROWSER); None when it is no seat's."""
     match = _SEAT_CHANNEL.fullmatch(channel)

@@ -37,24 +37,29 @@ class Authentic:
     def __init__(self, system_name: str) -> None:
         if not system_name:
             raise ValueError("the system name is empty: events could not be told from forged ones")
-        self._fourth = b"SystemName: " + system_name.encode()
+        self._fourth = f"SystemName: {system_name}"
 
     def fields(self, frame: bytes) -> dict[str, str] | None:
         """Header -> value of an authentic event; None when it is forged or broken.
 
         A header that occurs twice was written by a stranger with a single CR LF in a value: none of ours does.
         """
-        head = frame.split(b"\r\n", 4)
-        if len(head) < 5 or head[3] != self._fourth or not head[0].startswith(b"Event: "):
+        lines = _lines(frame)
+        if len(lines) < 5 or lines[3] != self._fourth or not lines[0].startswith("Event: "):
             return None
-        return parse(frame)
+        return _headers(lines)
 
 
 def parse(frame: bytes) -> dict[str, str] | None:
-    """Header -> value; None when a header occurs twice. Bytes that are no UTF-8 become U+FFFD."""
-    lines = frame.decode("utf-8", "replace").split("\r\n")
-    fields = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        fields[name] = value[1:]
+    """Header -> value; None when a header occurs twice or a line is none. Bytes that are no UTF-8 become U+FFFD."""
+    return _headers(_lines(frame))
+
+
+def _lines(frame: bytes) -> list[str]:
+    return frame.decode("utf-8", "replace").split("\r\n")
+
+
+def _headers(lines: list[str]) -> dict[str, str] | None:
+    # A comprehension, one of the two loops that every byte from Asterisk goes through: bench/frames.py.
+    fields = {name: value for line in lines for name, colon, value in (line.partition(": "),) if colon}
     return fields if len(fields) == len(lines) else None

@@ -3,50 +3,44 @@
 `call` is the floor's own object: a sink that keeps it past its turn must copy what it needs.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from agents.seats import SeatState
 from callcenter.floor.model import Call, Leg, Seat
 
 
-@dataclass(frozen=True, slots=True)
-class CallArrived:
+class CallArrived(NamedTuple):
     at: datetime
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class CallChose:
+class CallChose(NamedTuple):
     """The caller pressed a key of the menu."""
 
     at: datetime
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class CallQueued:
+class CallQueued(NamedTuple):
     at: datetime
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class CallLeft:
+class CallLeft(NamedTuple):
     """The queue gave the caller back without a person: a farewell is heard."""
 
     at: datetime
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class CallRang:
+class CallRang(NamedTuple):
     at: datetime
     call: Call
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class RingEnded:
+class RingEnded(NamedTuple):
     """A ring ended without an answer; `leg.how` says how."""
 
     at: datetime
@@ -54,30 +48,26 @@ class RingEnded:
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class CallAnswered:
+class CallAnswered(NamedTuple):
     at: datetime
     call: Call
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class CallLate:
+class CallLate(NamedTuple):
     """The call waits longer than the 15 seconds."""
 
     at: datetime
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class CallHeld:
+class CallHeld(NamedTuple):
     at: datetime
     call: Call
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TalkEnded:
+class TalkEnded(NamedTuple):
     """A person's part in the call ended: wrap-up begins."""
 
     at: datetime
@@ -85,14 +75,12 @@ class TalkEnded:
     leg: Leg
 
 
-@dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallEnded(NamedTuple):
     at: datetime
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class SeatMoved:
+class SeatMoved(NamedTuple):
     """A seat's state, or what is shown of it, changed."""
 
     at: datetime
@@ -100,24 +88,21 @@ class SeatMoved:
     was: SeatState
 
 
-@dataclass(frozen=True, slots=True)
-class WrapUpOver:
+class WrapUpOver(NamedTuple):
     """The time for wrap-up has passed; Asterisk has not been told yet."""
 
     at: datetime
     seat: Seat
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneGone:
+class PhoneGone(NamedTuple):
     """A seat's phone has been unreachable for so long that the seat is taken out of the queues' reach."""
 
     at: datetime
     seat: Seat
 
 
-@dataclass(frozen=True, slots=True)
-class Corrected:
+class Corrected(NamedTuple):
     """The snapshot disagreed with the floor, and the floor gave way."""
 
     at: datetime
