@@ -159,7 +159,7 @@ async def test_the_newest_tab_wins_and_the_other_says_so(stack: Stack, visitors:
     await state(new, "ready")
     await expect(old.get_by_role("alertdialog")).to_contain_text("已在另一个标签页打开")
     # The call rings in the new tab; the seat was never lost.
-    await stack.trunk.call(number := stack.number(), key="1")
+    citizen = await stack.trunk.call(number := stack.number(), key="1")
     await rung(new, number)
     await new.keyboard.press("Alt+a")
     await talks(new)
@@ -171,8 +171,15 @@ async def test_the_newest_tab_wins_and_the_other_says_so(stack: Stack, visitors:
     await expect(new.get_by_role("alertdialog")).to_contain_text("声音还在本页")
     await expect(old.get_by_text("这通电话的声音不在本页")).to_be_visible()
     await expect(old.locator("#subject")).to_have_value("路灯不亮")
+    # And back again: the tab that has the sound goes on with the call.
+    await new.get_by_role("button", name="切回本页使用").click()
+    await talks(new)
+    await expect(old.get_by_role("alertdialog")).to_be_visible()
+    await expect(new.get_by_role("button", name="静音")).to_be_visible()
+    assert citizen.ended_at is None
     await new.get_by_role("button", name="挂断").click()
-    await state(old, "wrap_up")
+    await state(new, "wrap_up")
+    await expect(new.get_by_text("浏览器软电话 · 已注册")).to_be_attached()
 
 
 async def test_a_desk_phone_pops_before_it_is_answered(stack: Stack, visitors: Visitors) -> None:

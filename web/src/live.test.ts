@@ -31,7 +31,7 @@ const seat = (number: string, state: SeatRow['state']): SeatRow => ({
   wrap_up_until: null,
   queues: ['citizen'],
 })
-const LINK = { state: 'live', since: '2026-11-22T02:00:00.000Z', lag_ms: 3 } as const
+const LINK = { state: 'live', since: '2026-11-22T02:00:00.000Z', why: null } as const
 const snapshot = (n: number, calls: CallRow[] = [], seats: SeatRow[] = []): FloorView & Message =>
   ({
     type: 'snapshot',

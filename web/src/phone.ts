@@ -70,8 +70,14 @@ export class Softphone {
 
   /** Come on line. `register`: calls may come in. */
   start(sip: Sip, register: boolean): void {
-    this.stop()
     this.leaving = false
+    if (this.agent && this.talk) {
+      // The line comes back to the tab where the sound of a call still is: that call goes on.
+      if (register) this.agent.register()
+      this.state.line = 'connecting'
+      return
+    }
+    this.stop()
     const configuration: UAConfiguration = {
       sockets: new JsSIP.WebSocketInterface(sip.ws_url),
       uri: sip.uri,
@@ -277,6 +283,17 @@ export class Softphone {
     const registrator = this.agent?.registrator() as unknown as { onTransportClosed(): void } | undefined
     registrator?.onTransportClosed()
     if (!this.talk) this.stop()
+  }
+
+  /** The seat was left: take no more calls, but never cut off a citizen. */
+  leave(): void {
+    if (!this.talk) {
+      this.stop()
+      return
+    }
+    this.leaving = true
+    this.state.line = 'off'
+    this.agent?.unregister()
   }
 
   stop(): void {

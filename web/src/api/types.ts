@@ -81,7 +81,7 @@ export type Outcome =
 export interface Link {
   state: 'live' | 'stale' | 'away'
   since: string
-  lag_ms: number | null
+  why: string | null
 }
 
 export interface CallRow {
@@ -279,16 +279,23 @@ export interface OrderRow {
 }
 
 export interface OrderStep {
-  n: number
   at: string
   who: string
   event: string
-  from: string | null
-  to: string
-  note: string | null
+  from_state: string
+  to_state: string
+  note: string
 }
 
-export interface OrderDetail extends OrderRow, OrderForm {
+/** Who it came from is hidden when it is confidential, but to who wrote it. */
+export interface OrderDetail extends OrderRow {
+  description: string
+  place: string
+  region: string
+  contact_name: string
+  callback_number: string
+  created_by: string
+  updated_at: string
   history: OrderStep[]
 }
 

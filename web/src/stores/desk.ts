@@ -42,11 +42,14 @@ export const useDesk = defineStore('desk', () => {
 
   function moved(view: DeskView): void {
     const before = seat.value
+    const found = view.seat && !before && loaded.value && pending.value !== 'seat'
     seat.value = view.seat
     call.value = view.call
     link.value = view.link
     if (before?.state !== view.seat?.state || before?.wrap_up_until !== view.seat?.wrap_up_until) pending.value = null
-    if (!view.seat && before) phone.stop()
+    if (!view.seat && before) phone.leave()
+    // The seat is back, after a restart of the service or taken elsewhere: so is its phone.
+    if (found && phone.state.line === 'off') void load()
   }
 
   watch(call, (now) => {
