@@ -1,4 +1,4 @@
-"""Random walks over the floor: any facts in any order, time passing, snapshots in between. Mostly nonsense, on purpose."""
+"""Random walks over the floor: any facts in any order, time passing, snapshots in between. Nonsense, on purpose."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ pauses = st.sampled_from([None, None, WRAP_UP, NOT_READY, UNREACHABLE, *list(BRE
 #: A phone's channel; a number of it belongs to one seat, as in Asterisk.
 channels = st.sampled_from([f"PJSIP/{seat}-{n:08x}" for seat in ("1001", "1002") for n in range(3)])
 now = st.just(START)
+number = st.just("13800000001")
 
 
 def _rang(call: str, channel: str, login: str, queue: str) -> facts.Rang:
@@ -73,7 +74,7 @@ any_fact = st.one_of(
     snapshots,
 )
 steps = st.tuples(st.sampled_from([0, 0, 1, 900, 3000, 15_001, 61_000]), st.none() | any_fact)
-walks = st.lists(steps, max_size=40)
+walks = st.lists(steps, min_size=10, max_size=50)
 
 
 def at(fact: facts.Fact, when: datetime) -> facts.Fact:

@@ -270,7 +270,7 @@ def end_call(floor: Floor, call: Call, at: datetime, outcome: Outcome | None = N
     call.ended_at = at
     call.outcome = outcome or outcome_of(call)
     if call.ended_by is None and outcome is None:
-        call.ended_by = Side.SYSTEM if call.left_status else Side.CALLER
+        call.ended_by = Side.CALLER if call.left_status is None else Side.SYSTEM
     yield from _close_legs(floor, call, at, LegEnd.CANCELLED if outcome is None else LegEnd.LOST)
     for leg in call.legs:
         floor.channels.pop(leg.channel, None)
