@@ -212,9 +212,10 @@ class Line:
             try:
                 await self._connection()
                 why = "the connection was lost"
-            except (OSError, LineAway) as error:
+            except (OSError, LineAway, ActionRefused) as error:
+                # Refused: the manager interface answers before app_queue is there, when Asterisk is just starting.
                 why = str(error) or type(error).__name__
-            except (LoginRefused, AsteriskTooOld, ActionRefused) as error:
+            except (LoginRefused, AsteriskTooOld) as error:
                 why = str(error)
                 delay = RETRY_MOST
                 log.exception("line_refused", why=why)
