@@ -139,6 +139,7 @@ const en: typeof zh = {
     rings_at: 'rings {seat}',
     more: '{n} more call | {n} more calls',
     agents: 'Seats',
+    more_seats: '{n} more seat | {n} more seats',
     nobody: 'Nobody has taken a seat',
     last_hour: 'Last hour, by minute',
     services: 'Calls today by hotline',

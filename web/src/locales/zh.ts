@@ -137,6 +137,7 @@ export default {
     rings_at: '振铃 {seat}',
     more: '另有 {n} 通',
     agents: '座席状态',
+    more_seats: '另有 {n} 席',
     nobody: '没有座席签入',
     last_hour: '最近一小时（每分钟）',
     services: '今日来电按热线',
