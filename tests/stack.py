@@ -271,6 +271,14 @@ class Stack:
     async def segments(self, call: str) -> list[Row]:
         return await self.rows("SELECT * FROM segments WHERE call_id = $1 ORDER BY n", call)
 
+    async def reconcile(self) -> str:
+        """What `callcenter reconcile` prints. Raises AssertionError when a call is not explained."""
+        words = [sys.executable, "-m", "callcenter.cli", "reconcile", "--home", str(self.home)]
+        environment = clean_environment() | {"CALLCENTER_DATABASE_URL": self.told["postgres"]}
+        done = await asyncio.to_thread(subprocess.run, words, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     async def ready_again(self, timeout: float) -> float:
         """Wait until the service says that it is ready; the seconds that it took."""
         began = time.monotonic()
@@ -292,6 +300,11 @@ class Stack:
         return {name: float(value) for name, _, value in lines}
 
 
+def clean_environment() -> dict[str, str]:
+    """Ours, without settings of the call center."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CALLCENTER_")}
+
+
 @asynccontextmanager
 async def open_stack(runtime: Runtime, **settings: str) -> AsyncIterator[Stack]:
     """Start an instance with these settings (names without the prefix), and end it."""
@@ -299,12 +312,11 @@ async def open_stack(runtime: Runtime, **settings: str) -> AsyncIterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="callcenter-stack-"))
     folder.chmod(0o755)
     home, file = folder / "home", folder / "home" / "ready.json"
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("CALLCENTER_")}
     words = {"WRAP_UP_SECONDS": str(WRAP_UP)} | settings
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "callcenter.cli", "up", "--home", home, "--demo", "--ready-file", file],
-            env=clean | {f"CALLCENTER_{name}": value for name, value in words.items()},
+            env=clean_environment() | {f"CALLCENTER_{name}": value for name, value in words.items()},
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -259,6 +259,37 @@ async def test_hold(stack: Stack) -> None:
     assert record["held_ms"] / 1000 == pytest.approx(held, abs=2 * NEAR)
 
 
+async def test_hang_ups_at_every_moment_of_ring_and_answer(stack: Stack) -> None:
+    """The caller goes just when the phone rings, or is picked up: no seat hangs, nothing is counted twice."""
+    staff = {"limei": "1001", "wangqiang": "1002", "chenjing": "1003", "zhaolei": "1004"}
+    desks = [await (await stack.desk(login)).sit(seat, delay=0.15) for login, seat in staff.items()]
+
+    async def fickle(after: float) -> Citizen:
+        citizen = await stack.trunk.call(stack.number(), key="1")
+        await asyncio.sleep(after)
+        await citizen.hang_up()
+        return citizen
+
+    citizens: list[Citizen] = []
+    for n in range(5):
+        citizens += await asyncio.gather(*(fickle((4 * n + k) * 0.018) for k in range(4)))
+        for desk in desks:
+            await desk.state("ready", "wrap_up", timeout=5)
+            if desk.screen.view["seat"]["state"] == "wrap_up":
+                await desk.screen.until(lambda view: view["seat"]["wrap_up_until"], 2)
+                await desk.ask("POST", "/desk/wrap-up", {"act": "finish"})
+            await desk.state("ready", timeout=5)
+    records = [await stack.record(citizen.number) for citizen in citizens]
+    for record, citizen in zip(records, citizens, strict=True):
+        assert abs(seconds(record["ended_at"]) - (citizen.ended_at or 0)) < 2 * NEAR
+        assert sum(ring["answered_at"] is not None for ring in record["segments"]) <= 1
+        assert all(ring["how"] and ring["ended_at"] for ring in record["segments"])
+    outcomes = {record["outcome"] for record in records}
+    assert outcomes <= {"answered", "abandoned_queue", "abandoned_ringing"} and len(outcomes) > 1, outcomes
+    board = await stack.board()
+    assert board.view["calls"] == {}
+
+
 def hostile() -> list[tuple[str, str, str]]:
     """What a From header may hold: (the header, the number on record, the name on record)."""
     here = "127.0.0.1"
@@ -305,3 +336,8 @@ async def test_no_number_is_in_any_log(stack: Stack) -> None:
     said += "\n".join(await stack.metrics())
     assert "line_moved" in said, "the logs were read"
     assert [number for number in numbers if number in said] == []
+
+
+async def test_the_ledger_and_asterisks_files_agree(stack: Stack) -> None:
+    """After all that went before."""
+    assert "\n0 unexplained" in await stack.reconcile()
