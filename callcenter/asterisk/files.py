@@ -145,7 +145,7 @@ class SureFiles:
             mark = (Offset(names.CEL_FILE, self._cel.inode, offset), before)
             try:
                 ended += self._take_cel(json.loads(line), mark)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("cel_line_unread", error=type(error).__name__)
         if not cel:
             ended += self._restarted(None)
