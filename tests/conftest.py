@@ -99,7 +99,7 @@ def free_port() -> int:
         return port
 
 
-async def _run_postgres() -> AsyncIterator[Postgres]:
+async def run_postgres() -> AsyncIterator[Postgres]:
     # Not below pytest's own folder: as root that one is closed to the unprivileged account that Postgres runs under.
     home = Path(tempfile.mkdtemp(prefix="callcenter-postgres-"))
     home.chmod(0o755)
@@ -127,14 +127,14 @@ async def _run_postgres() -> AsyncIterator[Postgres]:
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[Postgres]:
     """The session's server. Do no harm to it: see `own_postgres`."""
-    async for running in _run_postgres():
+    async for running in run_postgres():
         yield running
 
 
 @pytest.fixture
 async def own_postgres() -> AsyncIterator[Postgres]:
     """A server for one test alone, which may stop, kill and freeze it."""
-    async for running in _run_postgres():
+    async for running in run_postgres():
         yield running
 
 
