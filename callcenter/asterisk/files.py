@@ -56,7 +56,7 @@ class Tail:
         self.path = path
         self._open: BinaryIO | None = None
         self.inode = self.offset = 0
-        if start is not None:
+        if start is not None and start.inode:  # 0: there was no file yet
             self._resume(start)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
