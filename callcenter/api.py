@@ -11,17 +11,27 @@ cookies on `ask.answer`.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Generic, NoReturn, Protocol
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails, from_json, to_json
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import TypeVar
 
+from callcenter.clock import iso
 from callcenter.people.permissions import ACTIONS, Person
 from callcenter.people.sessions import COOKIE, SESSIONS
 from callcenter.settings import Settings
@@ -57,16 +67,29 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 #: A moment as the API writes it: ISO 8601, UTC with `Z`, milliseconds.
 Moment = Annotated[
     datetime,
-    PlainSerializer(_utc, return_type=str, when_used="json-unless-none"),
+    PlainSerializer(iso, return_type=str, when_used="json-unless-none"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+def _day(given: object) -> date:
+    if not isinstance(given, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
+        raise ValueError("must be YYYY-MM-DD")
+    return date.fromisoformat(given)
+
+
+def _whole(given: object) -> object:
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+#: A day as YYYY-MM-DD and nothing else: pydantic alone would read `0` as the first of January 1970.
+Day = Annotated[date, BeforeValidator(_day)]
+
+#: Lets JSON write a whole number as `5.0`: `Annotated[int, Field(ge=0, le=9), WHOLE]`.
+WHOLE: Final = BeforeValidator(_whole)
 
 BodyT = TypeVar("BodyT", bound=Model | None, default=None)
 QueryT = TypeVar("QueryT", bound=Model | None, default=None)
@@ -308,6 +331,7 @@ _FAULTS: Final = {
     "string_too_short": "至少 {min_length} 字 / at least {min_length} characters",
     "too_long": "最多 {max_length} 项 / at most {max_length} items",
     "too_short": "至少 {min_length} 项 / at least {min_length} items",
+    "string_pattern_mismatch": "格式不正确或含控制字符 / not in the right form, or with control characters",
     "literal_error": "须为 {expected} 之一 / must be one of {expected}",
     "enum": "须为 {expected} 之一 / must be one of {expected}",
 }

@@ -140,6 +140,15 @@ async def test_bad_queries_are_refused_clearly(office: Office, query: str) -> No
         assert (await response.json())["error"]["code"] == "not_valid"
 
 
+@pytest.mark.parametrize(
+    "day", ["0", "1763801234", "2026-W01-1", "20260101", "2026-02-30", "２０２６-01-01", "2026-1-1", ""]
+)
+async def test_a_day_is_a_day(office: Office, day: str) -> None:
+    supervisor = await office.logged_in("supervisor")
+    assert (await supervisor.ask("GET", "/api/v1/calls?day=2026-02-28"))[0] == 200
+    assert (await supervisor.ask("GET", f"/api/v1/calls?day={day}"))[0] == 422
+
+
 async def test_bad_paths_are_refused_clearly(office: Office) -> None:
     admin = await office.logged_in("admin")
     for number in ("%00", "..%2f..%2fetc%2fpasswd", "1001'--", "%ff", "１００１", "1" * 4000, "1001%0d%0aX: y"):

@@ -1,6 +1,5 @@
 """The ledger of calls for the pages. Numbers are masked; an operator sees the calls that rang them."""
 
-from datetime import date
 from typing import Annotated, Final, Literal, Self
 
 from aiohttp import web
@@ -8,7 +7,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from callcenter.api import ENGINE, SETTINGS, Ask, Model, Moment, Problem, Routes
+from callcenter.api import ENGINE, SETTINGS, Ask, Day, Model, Moment, Problem, Routes
 from callcenter.calls import queries
 from callcenter.calls.numbers import blind_index
 from callcenter.calls.recorder import Recent, Recorder
@@ -32,7 +31,7 @@ class CallPath(Model):
 class CallsQuery(Model):
     """`number` finds exactly this number; `outcome` may be `open`."""
 
-    day: date | None = None
+    day: Day | None = None
     outcome: (
         Literal[
             "open",

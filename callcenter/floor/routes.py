@@ -63,7 +63,7 @@ class Sat(Model):
 
 
 class Break(Model):
-    code: Annotated[str, Field(max_length=32)]
+    code: Annotated[str, Field(max_length=32, json_schema_extra={"enum": list(BREAKS)})]
 
 
 class WrapUp(Model):

@@ -1,33 +1,17 @@
 """The work-order form (工单表单) as an agent fills it in."""
 
-import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from callcenter.api import Model, Problem
 from callcenter.directory.city import KINDS, LEAVES, REGIONS, URGENCIES
 from callcenter.workorders.flow import Refused, State, Transition, advance
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def _no_control(text: str) -> str:
-    if _CONTROL.search(text):
-        raise PydanticCustomError("control_characters", "control characters are not allowed")
-    return text
-
-
-def _no_control_but_lines(text: str) -> str:
-    if _CONTROL_BUT_LINES.search(text):
-        raise PydanticCustomError("control_characters", "control characters are not allowed")
-    return text
-
-
-_Line = AfterValidator(_no_control)
-_Code = Annotated[str, Field(max_length=20), _Line]
+# No control characters but, in the long text, line feeds and tabs.
+_LINE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_LINES: Final = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]*$"
+_Code = Annotated[str, Field(max_length=20, pattern=_LINE)]
 
 
 class OrderForm(Model):
@@ -36,11 +20,11 @@ class OrderForm(Model):
     kind: _Code
     category: _Code
     urgency: _Code
-    subject: Annotated[str, Field(max_length=200), _Line]
-    description: Annotated[str, Field(max_length=5000), AfterValidator(_no_control_but_lines)]
-    place: Annotated[str, Field(max_length=300), _Line]
+    subject: Annotated[str, Field(max_length=200, pattern=_LINE)]
+    description: Annotated[str, Field(max_length=5000, pattern=_LINES)]
+    place: Annotated[str, Field(max_length=300, pattern=_LINE)]
     region: _Code
-    contact_name: Annotated[str, Field(max_length=60), _Line]
+    contact_name: Annotated[str, Field(max_length=60, pattern=_LINE)]
     callback_number: Annotated[str, Field(max_length=32, pattern=r"^[0-9+*# -]*$")]
     confidential: bool
 

@@ -24,10 +24,7 @@ async def find_orders(
     words: str | None = None,
     created_by: str | None = None,
 ) -> Found:
-    """A page of orders, newest first. `words`: a code, or what subject, description or place contain.
-
-    Raises ValueError when the cursor is not one of orders.
-    """
+    """A page of orders, newest first. `words`: a code, or what subject, description or place contain."""
     query = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
     if before:
         at, row_id = place(before)

@@ -13,7 +13,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from callcenter.api import ENGINE, SETTINGS, Ask, Model, Moment, Problem, Routes
+from callcenter.api import ENGINE, SETTINGS, WHOLE, Ask, Model, Moment, Problem, Routes
 from callcenter.calls.journal import JournalRefused
 from callcenter.calls.ledger import Ledger, Stored
 from callcenter.calls.numbers import blind_index
@@ -24,7 +24,7 @@ from callcenter.directory.city import LEAVES
 from callcenter.log import mask
 from callcenter.people.permissions import Person
 from callcenter.store.engine import SILENCE_SECONDS, within
-from callcenter.store.pages import Cursor, Limit, cursor
+from callcenter.store.pages import Limit, cursor
 from callcenter.workorders import queries
 from callcenter.workorders.drafts import Draft, Drafts, StaleDraft
 from callcenter.workorders.flow import State
@@ -50,7 +50,7 @@ class DraftIn(Model):
     """`version` is the one seen last, 0 when there was none."""
 
     form: OrderForm
-    version: Annotated[int, Field(ge=0, le=1_000_000)]
+    version: Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
 
 
 class DraftSaved(Model):
@@ -76,6 +76,10 @@ class OrderSaved(Model):
     stored: Stored
 
 
+#: The Cursor of a row whose id is a UUID.
+OrderCursor = Annotated[str, Field(pattern=r"^[0-9]{1,16}~[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
 class OrdersQuery(Model):
     """`q`: an order's code, or words of its subject, description or place."""
 
@@ -84,7 +88,7 @@ class OrdersQuery(Model):
     department: Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]{1,11}$")] | None = None
     q: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     limit: Limit = 50
-    before: Cursor | None = None
+    before: OrderCursor | None = None
 
 
 class OrderRow(Model):
@@ -245,12 +249,7 @@ async def list_orders(ask: Ask[None, OrdersQuery]) -> OrderPage:
                 created_by=None if ask.user.may("see_all_orders") else ask.user.login,
             )
 
-    try:
-        found = await within(SILENCE_SECONDS, find(ask.app[ENGINE]))
-    except ValueError:
-        raise Problem(
-            422, "not_valid", "参数不正确", "A parameter is not right", {"before": "无效 / not valid"}
-        ) from None
+    found = await within(SILENCE_SECONDS, find(ask.app[ENGINE]))
     last = found[-1] if len(found) == query.limit else None
     return OrderPage(
         items=[OrderRow.of(row) for row in found], next=cursor(last["created_at"], last["id"]) if last else None
