@@ -61,10 +61,11 @@ async def test_from_the_page_try_to_a_work_order(stack: Stack, visitors: Visitor
     await talks(desk)
     await expect(board.locator("[data-figure=waiting]")).to_have_text("0")
 
-    # Both hear each other: the made-up microphones hum.
+    # Both hear each other: the made-up microphones beep now and then.
     for page in (desk, citizen):
-        louder = "() => [...document.querySelectorAll('.level .fill')].every((bar) => bar.getAttribute('width') > 5)"
-        await page.wait_for_function(louder, timeout=10_000)
+        for n in range(2):
+            beep = f"() => document.querySelectorAll('.level .fill')[{n}].getAttribute('width') > 5"
+            await page.wait_for_function(beep, timeout=10_000, polling=50)
 
     await desk.keyboard.press("Alt+h")
     await expect(desk.locator("[data-pop][data-state=on_hold]")).to_be_visible()
