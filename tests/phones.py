@@ -123,8 +123,9 @@ class Phones:
 async def native_stack() -> AsyncIterator[Runtime]:
     """What carries the phones. A process can have one at a time."""
     runtime = Runtime(native_log_level="error")
-    audio = {"audio_source": "ausine,440", "audio_player": "aumem"}
-    await runtime.start(Config(net_interface="127.0.0.1", max_concurrent_calls=None, **audio))
+    await runtime.start(
+        Config(net_interface="127.0.0.1", audio_source="ausine,440", audio_player="aumem", max_concurrent_calls=None)
+    )
     try:
         yield runtime
     finally:

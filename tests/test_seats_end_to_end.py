@@ -3,10 +3,11 @@
 import asyncio
 import time
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from stack import WRAP_UP, Desk, Stack
+from stack import WRAP_UP, Desk, Row, Stack
 from trunk import open_mute_phone
 
 
@@ -211,6 +212,10 @@ async def test_who_is_deactivated_is_thrown_out(stack: Stack) -> None:
         await admin.ask("PATCH", "/api/v1/users/zhaolei", {"active": True})
 
 
+def has_heard(n: int, view: Row) -> bool:
+    return bool(view["n"] >= n)
+
+
 async def test_what_a_screen_is_told_adds_up(stack: Stack) -> None:
     """Old view + changes = new view: a board that listened all along shows what a new one is told."""
     old = await stack.board()
@@ -222,7 +227,7 @@ async def test_what_a_screen_is_told_adds_up(stack: Stack) -> None:
     for _ in range(4):
         await asyncio.sleep(0.6)
         new = await stack.board()
-        await old.until(lambda view, n=new.view["n"]: view["n"] >= n)
+        await old.until(partial(has_heard, new.view["n"]))
         told = {message["n"]: message for message in old.seen if "n" in message}
         assert set(told) == set(range(min(told), max(told) + 1))
         if old.view["n"] == new.view["n"]:
