@@ -219,7 +219,8 @@ class Book:
             insort(self._waits, ended.wait_ms)
 
     def _worst_now(self, now: datetime) -> _Worst:
-        if self._worst is None or now - self._worst.at >= WORST_EVERY:
+        # Until there is one the first call is waited for, and looking costs nothing.
+        if self._worst is None or self._worst.connect_rate is None or now - self._worst.at >= WORST_EVERY:
             oldest = _minute(now - LOOK_BACK)
             for minute in [minute for minute in self._minutes if minute < oldest]:
                 del self._minutes[minute]
