@@ -161,7 +161,7 @@ async def test_postgres_falls_silent_and_is_killed_under_calls(own_postgres: Pos
         assert "\n0 unexplained" in await stack.reconcile()
         await order_kept(stack)
         kept = await desks[0].ask("GET", f"/calls/{call}/draft", status=200)
-        assert kept["form"]["subject"] == "路灯不亮"
+        assert kept["draft"]["form"]["subject"] == "路灯不亮"
         assert await stack.rows("SELECT form->>'subject' AS subject FROM drafts") == [{"subject": "路灯不亮"}]
         assert (await stack.metrics())["callcenter_journal_bytes"] == 0
 

@@ -105,14 +105,14 @@ def login_of(office: Office) -> str:
 
 async def test_draft_is_kept_version_by_version(office: Office, agent: Browser) -> None:
     url = f"/api/v1/calls/{ring(office, login_of(office))}/draft"
-    assert (await agent.ask("GET", url))[0] == 404
+    assert await agent.ask("GET", url) == (200, {"draft": None})
     status, saved = await agent.ask("PUT", url, {"form": FORM | {"subject": "占"}, "version": 0})
     assert (status, saved["version"], saved["stored"]) == (200, 1, "database")
     assert (await agent.ask("PUT", url, {"form": FORM, "version": 1}))[1]["version"] == 2
-    status, draft = await agent.ask("GET", url)
-    assert (status, draft["form"], draft["version"]) == (200, FORM, 2)
+    status, found = await agent.ask("GET", url)
+    assert (status, found["draft"]["form"], found["draft"]["version"]) == (200, FORM, 2)
     office.app[DRAFTS]._memory.clear()  # as after a restart of the service
-    assert (await agent.ask("GET", url))[1] == draft
+    assert (await agent.ask("GET", url))[1] == found
 
 
 async def test_second_tab_learns_that_it_is_behind(office: Office, agent: Browser) -> None:
@@ -147,7 +147,7 @@ async def test_order_is_saved_and_its_draft_is_gone(office: Office, agent: Brows
         201, "pending_dispatch", "database", call_id,
     )  # fmt: skip
     assert is_order_code(saved["code"])
-    assert (await agent.ask("GET", f"/api/v1/calls/{call_id}/draft"))[0] == 404
+    assert await agent.ask("GET", f"/api/v1/calls/{call_id}/draft") == (200, {"draft": None})
     # An autosave that was under way when the order was saved brings nothing back.
     late = await agent.ask("PUT", f"/api/v1/calls/{call_id}/draft", {"form": FORM, "version": 1})
     assert (late[0], late[1]["draft"]) == (409, None)
@@ -384,7 +384,7 @@ async def test_desk_goes_on_while_postgres_is_away(own_postgres: Postgres, fragi
     url = f"/api/v1/calls/{before}/draft"
     answers = [await agent.ask("PUT", url, {"form": FORM | {"subject": f"第 {n} 版"}, "version": n}) for n in (1, 2)]
     assert [(status, answer.get("stored")) for status, answer in answers] == [(200, "journal")] * 2
-    assert (await agent.ask("GET", url))[1]["form"]["subject"] == "第 2 版"
+    assert (await agent.ask("GET", url))[1]["draft"]["form"]["subject"] == "第 2 版"
     key = str(uuid.uuid4())
     status, saved = await agent.ask("POST", f"/api/v1/calls/{after}/order", order(key=key))
     assert (status, saved["code"], saved["stored"]) == (201, None, "journal")
@@ -395,4 +395,4 @@ async def test_desk_goes_on_while_postgres_is_away(own_postgres: Postgres, fragi
     assert (status, saved["stored"]) == (201, "database")
     assert is_order_code(saved["code"])
     fragile.app[DRAFTS]._memory.clear()
-    assert (await agent.ask("GET", url))[1]["form"]["subject"] == "第 2 版"
+    assert (await agent.ask("GET", url))[1]["draft"]["form"]["subject"] == "第 2 版"

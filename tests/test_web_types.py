@@ -43,6 +43,7 @@ MODELS: dict[str, type[Model]] = {
     "Segment": calls.Segment,
     "OrderForm": form.OrderForm,
     "Draft": orders.DraftOut,
+    "DraftFound": orders.DraftFound,
     "DraftSaved": orders.DraftSaved,
     "OrderSaved": orders.OrderSaved,
     "OrderRow": orders.OrderRow,

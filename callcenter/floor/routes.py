@@ -53,7 +53,7 @@ class Desk(Model):
 
 
 class Take(Model):
-    number: Annotated[str, Field(pattern=r"^\d{3,6}$")]
+    number: Annotated[str, Field(pattern=r"^[0-9]{3,6}$")]
     phone: Literal["browser", "desk"]
 
 

@@ -46,6 +46,12 @@ class DraftOut(Model):
     saved_at: Moment
 
 
+class DraftFound(Model):
+    """`draft` is null when nothing has been typed yet."""
+
+    draft: DraftOut | None
+
+
 class DraftIn(Model):
     """`version` is the one seen last, 0 when there was none."""
 
@@ -149,14 +155,12 @@ class Order(OrderRow):
     history: list[Entry]
 
 
-@routes.get("/api/v1/calls/{call_id}/draft", action="write_order", path=CallPath, out=DraftOut)
-async def show_draft(ask: Ask[None, None, CallPath]) -> DraftOut:
+@routes.get("/api/v1/calls/{call_id}/draft", action="write_order", path=CallPath, out=DraftFound)
+async def show_draft(ask: Ask[None, None, CallPath]) -> DraftFound:
     """What has been typed so far for a call."""
     await _party(ask.app, ask.user, ask.path.call_id, talked=False)
     draft = await ask.app[DRAFTS].get(ask.path.call_id)
-    if draft is None:
-        raise Problem(404, "no_draft", "没有草稿", "There is no draft")
-    return _draft(draft)
+    return DraftFound(draft=_draft(draft) if draft else None)
 
 
 @routes.put("/api/v1/calls/{call_id}/draft", action="write_order", path=CallPath, body=DraftIn, out=DraftSaved)

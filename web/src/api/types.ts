@@ -252,6 +252,10 @@ export interface Draft {
   saved_at: string
 }
 
+export interface DraftFound {
+  draft: Draft | null
+}
+
 export interface DraftSaved {
   version: number
   saved_at: string

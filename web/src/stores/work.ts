@@ -6,7 +6,7 @@
 import { defineStore } from 'pinia'
 import { reactive, ref, shallowRef, watch } from 'vue'
 import { ask, get, post, Problem } from '@/api/client'
-import type { CallRecord, Draft, History, OrderEnd, OrderForm, OrderSaved, Pop } from '@/api/types'
+import type { CallRecord, Draft, DraftFound, History, OrderEnd, OrderForm, OrderSaved, Pop } from '@/api/types'
 import { Autosave, dropCopy, findCopy, type SaveState, type Shelf } from '@/autosave'
 import { useSession } from './session'
 
@@ -155,7 +155,8 @@ export const useWork = defineStore('work', () => {
         const { order: saved } = await get<CallRecord>(path)
         if (saved) return { order: { ...saved, call_id: call.id, stored: saved.code ? 'database' : 'journal' } }
       }
-      return { draft: await get<Draft>(`${path}/draft`) }
+      const { draft } = await get<DraftFound>(`${path}/draft`)
+      return draft ? { draft } : {}
     } catch {
       return {}
     }
