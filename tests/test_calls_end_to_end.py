@@ -225,8 +225,8 @@ async def test_the_third_caller_waits_for_the_first_who_is_free(stack: Stack) ->
     await asyncio.sleep(1)
     assert desk.phone.rung == 1, "one call at a time"
     await first.hang_up()
-    row = await desk.state("wrap_up")
-    assert row["wrap_up_until"] and row["call"] is not None
+    view = await desk.screen.until(lambda view: view["seat"]["wrap_up_until"])
+    assert view["seat"]["state"] == "wrap_up" and view["call"] is not None
     line = await talking(await desk.phone.line())
     await second.hang_up()
     assert first.ended_at
