@@ -134,9 +134,3 @@ def run(calls: int) -> list[Figure]:
         Figure("ratio to the empty callback", ratio(1), ">= 3"),
         Figure("ratio to the same changes", ratio(2)),
     ]
-
-
-if __name__ == "__main__":
-    from bench.figures import table
-
-    print(table("AMI bytes to changes", run(2000)))

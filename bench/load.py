@@ -97,9 +97,3 @@ async def _ledger(instance: Instance) -> tuple[list[float], dict[str, int]]:
     finally:
         await connection.close()
     return [float(row["wait_ms"]) for row in waits], {row["o"]: row["n"] for row in outcomes}
-
-
-if __name__ == "__main__":
-    from bench.figures import table
-
-    print(table("Under calls", asyncio.run(run(5, 60))))
