@@ -13,11 +13,11 @@ LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
 PROMPTS: Final[dict[str, dict[Language, str]]] = {
     "greeting": {
-        "zh": "您好，这里是一二三四五政务服务便民热线。",
+        "zh": "您好，一二三四五政务热线。",
         "en": "Welcome to the one two three four five hotline.",
     },
     "recording-notice": {
-        "zh": "为保证服务质量，通话将被录音。",
+        "zh": "本次通话将被录音。",
         "en": "This call may be recorded.",
     },
     "key-english": {
