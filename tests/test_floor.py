@@ -504,7 +504,7 @@ def test_a_floor_that_agrees_is_left_alone() -> None:
     before = copy.deepcopy(t.floor)
     changes = t.tell(snapshot(10, ON_AIR, TALKING, members=(LI,), reachable=HERE))
     assert changes == []
-    before.at = after(10)
+    before.at, before.started_at = after(10), after(-1000)
     assert t.floor == before
 
 
@@ -524,6 +524,15 @@ def test_a_call_that_a_restart_of_asterisk_cut_is_interrupted() -> None:
     t.tell(snapshot(10, started=5))
     call = t.ended[CALL]
     assert (call.outcome, call.ended_at) == ("interrupted", after(5))
+
+
+def test_a_restart_within_the_second_of_the_call_is_seen_too() -> None:
+    """Asterisk tells its start to the second: the call may seem to be younger than the restart."""
+    t = Told()
+    t.tell(snapshot(0, started=-1000))
+    t.tell(arrived(5.3), queued(5.6))
+    t.tell(snapshot(10, started=5))
+    assert (t.ended[CALL].outcome, t.ended[CALL].ended_at) == ("interrupted", after(5.6))
 
 
 def test_what_the_files_know_is_how_it_ended() -> None:

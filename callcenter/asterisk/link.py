@@ -101,12 +101,12 @@ class Wire(AMIProtocol):  # type: ignore[misc]
         self._heard = heard
         self._splitter = Splitter()
         self._banner = b""
-        self._greeted = False
+        self.greeted = asyncio.get_running_loop().create_future()
         self.encoding = "utf-8"
         self.lost = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
-        if not self._greeted:
+        if not self.greeted.done():
             # The banner is one line without the blank line that ends a frame.
             self._banner, end, data = (self._banner + data).partition(b"\r\n")
             if self._banner[: len(_BANNER)] != _BANNER[: len(self._banner)] or len(self._banner) > _LONGEST_BANNER:
@@ -114,7 +114,7 @@ class Wire(AMIProtocol):  # type: ignore[misc]
                 return
             if not end:
                 return
-            self._greeted = True
+            self.greeted.set_result(None)
         try:
             frames = self._splitter.feed(data)
         except FrameTooLong as error:
@@ -156,7 +156,9 @@ class Wire(AMIProtocol):  # type: ignore[misc]
         as_list = action["Action"] in actions.LISTS
         wire = WireAction({**actions.checked(action), "ActionID": uuid4().hex})
         try:
-            answer = await asyncio.wait_for(self.send(wire, as_list=as_list), deadline)
+            # Not wait_for: it may swallow our own cancellation when the answer comes at the same moment.
+            async with asyncio.timeout(deadline):
+                answer = await self.send(wire, as_list=as_list)
         except TimeoutError:
             raise LineAway(f"no answer to {action['Action']} within {deadline:g} s") from None
         finally:
@@ -173,8 +175,9 @@ class Wire(AMIProtocol):  # type: ignore[misc]
             if not action.future.done():
                 action.future.set_exception(LineAway("the connection was lost"))
         self.responses.clear()
-        if not self.lost.done():
-            self.lost.set_result(None)
+        for future in (self.greeted, self.lost):
+            if not future.done():
+                future.set_result(None)
 
     def _drop(self, why: str) -> None:
         log.warning("ami_connection_dropped", why=why)
@@ -270,8 +273,10 @@ class Line:
     ) -> Wire:
         loop = asyncio.get_running_loop()
         host, port = self.account.address
-        _, wire = await asyncio.wait_for(loop.create_connection(lambda: Wire(heard), host, port), ACTION_DEADLINE)
-        stack.callback(wire.close)
+        async with asyncio.timeout(ACTION_DEADLINE):
+            _, wire = await loop.create_connection(lambda: Wire(heard), host, port)
+            stack.callback(wire.close)
+            await wire.greeted  # no password for whoever is not Asterisk
         try:
             await wire.ask(actions.login(user, secret, events=user == names.EVENTS_USER))
         except ActionRefused:

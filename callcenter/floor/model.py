@@ -127,6 +127,7 @@ class Floor:
     node: str
     at: datetime
     wrap_up: timedelta = timedelta(seconds=60)
+    started_at: datetime | None = None  # when Asterisk started, as its last snapshot said
     calls: dict[str, Call] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)  # a phone's channel -> the call it serves

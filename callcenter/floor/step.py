@@ -421,6 +421,8 @@ def _sweep(
     sure: Mapping[str, Call],
     ending: Container[str],
 ) -> Changes:
+    restarted = floor.started_at is not None and fact.started_at > floor.started_at
+    floor.started_at = fact.started_at
     for call in list(floor.calls.values()):
         if call.id in citizens or call.id in ending:
             continue
@@ -429,8 +431,11 @@ def _sweep(
         if known is not None and known.outcome is not None and known.ended_at is not None:
             call.ended_by = known.ended_by
             yield from end_call(floor, call, known.ended_at, known.outcome)
-        elif call.arrived_at < fact.started_at:
-            yield from end_call(floor, call, fact.started_at, Outcome.INTERRUPTED)
+        elif call.arrived_at < fact.started_at or restarted:
+            # Asterisk tells the second of its start only, so the call may have moved after it.
+            known_at = [fact.started_at, call.arrived_at, call.queued_at]
+            known_at += [moment for leg in call.legs for moment in (leg.rung_at, leg.answered_at)]
+            yield from end_call(floor, call, max(filter(None, known_at)), Outcome.INTERRUPTED)
         else:
             yield from end_call(floor, call, fact.at, Outcome.UNKNOWN_GAP)
 
