@@ -17,6 +17,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from exchange import exchange
 from office import Office, open_office, settings_for
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stack import one_stack, stack, telephony
@@ -28,7 +29,7 @@ from callcenter.standalone.processes import Part
 from callcenter.store.engine import make_engine
 from callcenter.store.migrate import migrate
 
-__all__ = ["one_stack", "stack", "telephony"]
+__all__ = ["exchange", "one_stack", "stack", "telephony"]
 
 TEMPLATE = "template_12345"
 

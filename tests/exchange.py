@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from agents.queues import POOL
 from agents.seats import Phone
 from callcenter.asterisk import actions
@@ -231,3 +233,10 @@ def _free_ports(count: int) -> list[int]:
             continue
         found.append(candidate)
     return found
+
+
+@pytest.fixture(scope="session")
+async def exchange() -> AsyncIterator[Exchange]:
+    """An Asterisk for all tests that need no service. Leave it as you found it."""
+    async with open_exchange() as running:
+        yield running

@@ -16,7 +16,7 @@ class RawCall(asyncio.DatagramProtocol):
     sip: str
     dialed: str = "12345"
     sender: str = "<sip:13800000000@example.net>"
-    contact: str = ""
+    contact: str = "<sip:raw@127.0.0.1:PORT>"
     headers: str = ""
     answers: list[int] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ class RawCall(asyncio.DatagramProtocol):
             f"To: {to}",
             f"Call-ID: {self._id}",
             f"CSeq: {number} {method}",
-            f"Contact: {self.contact or f'<sip:raw@127.0.0.1:{self._port}>'}",
+            f"Contact: {self.contact.replace('PORT', str(self._port))}",
         ]
         if method == "INVITE":
             lines += [line for line in self.headers.split("\n") if line]
