@@ -1,6 +1,7 @@
 """A caller who writes his own SIP, byte by byte: what no phone would send, a stranger can."""
 
 import asyncio
+import hashlib
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -11,17 +12,20 @@ from typing import cast
 
 @dataclass
 class RawCall(asyncio.DatagramProtocol):
-    """One call over UDP. `answers` are the status codes that came, in order."""
+    """One call over UDP. `answers` are the status codes that came, in order; with `user` it can prove who it is."""
 
     sip: str
     dialed: str = "12345"
     sender: str = "<sip:13800000000@example.net>"
     contact: str = "<sip:raw@127.0.0.1:PORT>"
     headers: str = ""
+    user: str = ""
+    secret: str = ""
     answers: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._id = secrets.token_hex(8)
+        self._number = 1
         self._to = f"<sip:{self.dialed}@{self.sip}>"
         self._changed = asyncio.Event()
 
@@ -45,8 +49,12 @@ class RawCall(asyncio.DatagramProtocol):
         status = int(text.split()[1])
         if status >= 200:
             to = re.search(r"(?mi)^to: *(.*)$", text)[1].strip()  # type: ignore[index]
-            self._send("ACK", 1, "", to)
-            self._to = to
+            self._send("ACK", self._number, "", to)
+            if status == 401 and self.user and self._number == 1:
+                self._number = 2
+                self._send("INVITE", 2, self._sdp(), self._to, self._proof(text))
+            else:
+                self._to = to
         self.answers.append(status)
         self._changed.set()
 
@@ -58,12 +66,26 @@ class RawCall(asyncio.DatagramProtocol):
                 await self._changed.wait()
 
     def hang_up(self) -> None:
-        self._send("BYE", 2, "", self._to)
+        self._send("BYE", self._number + 1, "", self._to)
 
     def cancel(self) -> None:
         self._send("CANCEL", 1, "", self._to)
 
-    def _send(self, method: str, number: int, body: str, to: str) -> None:
+    def _proof(self, challenge: str) -> str:
+        """Digest without qop (RFC 2617)."""
+
+        def md5(*words: str) -> str:
+            return hashlib.md5(":".join(words).encode()).hexdigest()
+
+        realm, nonce = (re.search(rf'{name}="([^"]*)"', challenge)[1] for name in ("realm", "nonce"))  # type: ignore[index]
+        uri = f"sip:{self.dialed}@{self.sip}"
+        answer = md5(md5(self.user, realm, self.secret), nonce, md5("INVITE", uri))
+        return (
+            f'Authorization: Digest username="{self.user}", realm="{realm}", nonce="{nonce}", uri="{uri}",'
+            f' response="{answer}", algorithm=MD5'
+        )
+
+    def _send(self, method: str, number: int, body: str, to: str, proof: str = "") -> None:
         branch = f"z9hG4bK{self._id}{number}" + ("ack" if method == "ACK" and 200 in self.answers else "")
         lines = [
             f"{method} sip:{self.dialed}@{self.sip} SIP/2.0",
@@ -75,6 +97,8 @@ class RawCall(asyncio.DatagramProtocol):
             f"CSeq: {number} {method}",
             f"Contact: {self.contact.replace('PORT', str(self._port))}",
         ]
+        if proof:
+            lines.append(proof)
         if method == "INVITE":
             lines += [line for line in self.headers.split("\n") if line]
             lines.append("Content-Type: application/sdp")
