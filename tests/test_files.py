@@ -146,7 +146,7 @@ def test_half_written_lines_are_waited_for(
 
 
 def test_all_stories_one_after_the_other(disk: Disk) -> None:
-    files, wanted = disk.files(), {}
+    files, wanted = disk.files(), dict[str, dict[str, object]]()
     for story in CALLS:
         write(disk, story)
         wanted |= summaries(list(told(facts_of([traffic(story)])).ended.values()))

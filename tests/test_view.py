@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from stories import STORIES, facts_of, new_floor, traffic
 from walks import START, Step, take, walks
 
-from agents.seats import SeatState
+from agents.seats import Phone, SeatState
+from callcenter.asterisk.facts import Paused, Seated
 from callcenter.asterisk.link import Account, Address, Line
 from callcenter.floor.model import Call, Floor, Leg
-from callcenter.floor.step import step
+from callcenter.floor.step import step, tick
 from callcenter.floor.view import call_row, call_state, pop, rows
 from callcenter.push.hub import MOST_UNREAD, TAKEN_OVER, TOO_SLOW, Hub, Screen
 from callcenter.reports.tally import Book
@@ -50,7 +51,7 @@ def as_json(value: object) -> Any:
     return json.loads(json.dumps(value))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(walk=walks)
 def test_old_rows_and_patch_are_the_new_rows(walk: list[Step]) -> None:
     floor = new_floor()
@@ -59,7 +60,7 @@ def test_old_rows_and_patch_are_the_new_rows(walk: list[Step]) -> None:
     (view,) = read(board)
     for n, one in enumerate(walk):
         hub(take(floor, one))
-        if n % 2:
+        if n % 3:
             hub.tell_boards()
             for message in read(board):
                 view = patched(view, message)
@@ -75,7 +76,7 @@ def test_a_desk_always_shows_its_seat_and_its_call(walk: list[Step]) -> None:
     floor = new_floor()
     hub = new_hub(floor)
     desk = hub.add_desk("li.mei")
-    view = {}
+    view: dict[str, Any] = {}
     for one in walk:
         hub(take(floor, one))
         for message in read(desk):
@@ -191,3 +192,19 @@ def test_empty_seats_are_not_on_the_board() -> None:
     assert floor.seats["1001"].state is SeatState.OFFLINE
     assert read(board)[-1]["seats"] == {"1001": None}
     assert hub.floor_view()["seats"] == {}
+
+
+def test_a_wrap_up_that_is_asked_to_end_is_shown_as_it_is() -> None:
+    floor = new_floor()
+    hub = new_hub(floor)
+    board = hub.add_board()
+    (view,) = read(board)
+    sat = Seated(START, "1001", Phone.DESK, "li.mei", "citizen", "WRAPUP", True)
+    for changes in (step(floor, sat), step(floor, Paused(START, "1001", Phone.DESK, "WRAPUP"))):
+        hub(changes)
+    for seconds in (60, 62, 64):
+        hub(tick(floor, START + timedelta(seconds=seconds)))
+        hub.tell_boards()
+        for message in read(board):
+            view = patched(view, message)
+        assert view["seats"] == as_json(rows(floor, NAMES))["seats"]

@@ -74,7 +74,44 @@ any_fact = st.one_of(
     snapshots,
 )
 steps = st.tuples(st.sampled_from([0, 0, 1, 900, 3000, 15_001, 61_000]), st.none() | any_fact)
-walks = st.lists(steps, min_size=10, max_size=50)
+
+#: Beginnings that make sense, so that the nonsense after them has something to spoil.
+CALL, PHONE, SECOND = f"{NODE}-0.0", "PJSIP/1001-00000000", "PJSIP/1001-00000001"
+_sat = [(0, facts.Seated(START, "1001", Phone.DESK, "li.mei", "citizen", None, True))]
+_waiting = [
+    (0, facts.Arrived(START, CALL, "PJSIP/trunk-0", "13800000001", "", "12345", "city")),
+    (900, facts.Queued(START, CALL, "citizen")),
+]
+_ringing = [(1, _rang(CALL, PHONE, "li.mei", "citizen"))]
+_talking = [(900, facts.PickedUp(START, CALL, PHONE))]
+_wrapping = [
+    (900, facts.TalkOver(START, CALL, PHONE, Side.AGENT)),
+    (0, facts.Paused(START, "1001", Phone.DESK, WRAP_UP)),
+]
+beginnings = st.sampled_from(
+    [
+        [],
+        _waiting,
+        [*_sat, *_waiting, *_ringing],
+        [*_sat, *_waiting, *_ringing, *_talking],
+        [*_sat, *_waiting, *_ringing, *_talking, *_wrapping],
+    ]
+)
+#: Facts about the call and the seat of the beginning alone.
+about = st.one_of(
+    st.builds(facts.Left, now, st.just(CALL), st.just("TIMEOUT")),
+    st.builds(facts.RingOver, now, st.just(CALL), st.just(PHONE), st.booleans()),
+    st.just(_rang(CALL, SECOND, "li.mei", "citizen")),
+    st.builds(facts.PickedUp, now, st.just(CALL), st.sampled_from([PHONE, SECOND])),
+    st.just(facts.Held(START, PHONE, True)),
+    st.just(facts.Held(START, PHONE, False)),
+    st.builds(facts.TalkOver, now, st.just(CALL), st.just(PHONE), st.none() | st.sampled_from(Side)),
+    st.builds(facts.HungUp, now, st.just("PJSIP/trunk-0"), st.just(CALL), st.none()),
+    st.builds(facts.Paused, now, st.just("1001"), st.just(Phone.DESK), pauses),
+    st.builds(facts.Reached, now, st.just("1001"), st.just(Phone.DESK), st.booleans()),
+)
+near = st.tuples(st.sampled_from([0, 1, 900, 11_000, 15_001, 61_000]), st.none() | about)
+walks = st.builds(lambda start, rest: [*start, *rest], beginnings, st.lists(near | steps, min_size=1, max_size=25))
 
 
 def at(fact: facts.Fact, when: datetime) -> facts.Fact:

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from exchange import Exchange, Tap, open_exchange, seat, unseat  # noqa: E402
-from phones import Agent, Line, Phones, phones  # noqa: E402
+from phones import Agent, Line, Phones, native_stack  # noqa: E402
 from rawsip import SHUTDOWN, raw_call  # noqa: E402
 
 from agents.seats import Phone  # noqa: E402
@@ -249,7 +249,8 @@ STORIES: dict[str, Callable[[Stage], Awaitable[None]]] = {
 
 
 async def record(wanted: list[str]) -> None:
-    async with open_exchange() as exchange, phones(exchange.sip) as ours:
+    async with open_exchange() as exchange, native_stack() as stack:
+        ours = Phones(stack, exchange.sip)
         events, acting, everything = await exchange.events(), await exchange.acting(), await exchange.all_events()
         agents = [await ours.agent(number, f"secret {number}") for number in ("1001", "1002")]
         stage = Stage(exchange, events, acting, ours, *agents)
