@@ -40,6 +40,7 @@ class Tap:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     heard: bytearray = field(default_factory=bytearray)
+    listening: "asyncio.Task[None] | None" = None
 
     @classmethod
     async def open(cls, port: int, user: str, secret: str) -> Self:
@@ -77,7 +78,8 @@ class Tap:
         return at + len(words)
 
     def close(self) -> None:
-        self.listening.cancel()
+        if self.listening is not None:
+            self.listening.cancel()
         self.writer.close()
 
 

@@ -148,7 +148,7 @@ def test_the_day_begins_at_midnight_in_the_city() -> None:
     assert sum(minute["offered"] for minute in after["last_hour"]) == 2
     assert len(after["last_hour"]) == 60
     assert after["last_hour"][-1]["minute"] == "2026-03-01T16:00:00.000Z"
-    assert after["worst24"]["connect_rate"]["share"] == 0.5
+    assert after["worst24"]["connect_rate"] == {"share": 0.5, "start": "2026-03-01T15:59:00.000Z"}
 
 
 def test_a_call_counts_for_the_minute_in_which_it_came() -> None:
@@ -180,12 +180,13 @@ def test_from_the_ledger_and_from_memory_no_call_is_counted_twice() -> None:
     book.replace([row], [1000], until=LATE, since=LATE - timedelta(days=8))
     figures = book.figures(LATE + timedelta(seconds=40))
     assert (figures["offered"], figures["answered"]) == (2, 2)
-    assert figures["waits"]["max"] == 2000
+    assert figures["waits"] == {"p50": 2000, "p90": 2000, "max": 2000}
     assert figures["since"] == "2026-02-21T15:59:00.000Z"
 
 
 def test_what_is_older_than_eight_days_is_forgotten() -> None:
     book = Book(SHANGHAI, LATE)
     book([ended(LATE, outcome=Outcome.ABANDONED_QUEUE)])
-    assert book.figures(LATE + timedelta(days=7))["worst24"]["connect_rate"]["share"] == 0
+    worst = book.figures(LATE + timedelta(days=7))["worst24"]["connect_rate"]
+    assert worst == {"share": 0, "start": "2026-03-01T15:59:00.000Z"}
     assert book.figures(LATE + timedelta(days=9))["worst24"]["connect_rate"] is None

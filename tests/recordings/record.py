@@ -252,15 +252,15 @@ async def record(wanted: list[str]) -> None:
     async with open_exchange() as exchange, native_stack() as stack:
         ours = Phones(stack, exchange.sip)
         events, acting, everything = await exchange.events(), await exchange.acting(), await exchange.all_events()
-        agents = [await ours.agent(number, f"secret {number}") for number in ("1001", "1002")]
-        stage = Stage(exchange, events, acting, ours, *agents)
+        li, wang = [await ours.agent(number, f"secret {number}") for number in ("1001", "1002")]
+        stage = Stage(exchange, events, acting, ours, li, wang)
         for name in wanted:
             files = {"cel.json": exchange.cel, "queue_log": exchange.queue_log}
             await asyncio.sleep(2.5)  # app_queue's own pause after a talk
             sizes = {kind: file.stat().st_size if file.exists() else 0 for kind, file in files.items()}
             start, all_start = len(events.heard), len(everything.heard)
             stage.heard = start
-            for agent in agents:
+            for agent in (li, wang):
                 agent.reset()
             await STORIES[name](stage)
             await asyncio.sleep(0.5)
