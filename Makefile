@@ -33,7 +33,7 @@ test: setup .venv/.dev
 	@sh scripts/test-tools.sh
 	@$(MAKE) --no-print-directory lint
 	@scripts/npm run check
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 bench: setup .venv/.dev
 	@sh scripts/test-tools.sh

@@ -49,7 +49,7 @@ async def test_a_working_day(stack: Stack) -> None:
     await desk.ready()
     await desk.leave()
     await board.until(lambda view: "1001" not in view["seats"])
-    await asyncio.sleep(0.5)  # the ledger gathers changes before it writes them
+    await asyncio.sleep(2)  # the ledger gathers changes for a second before it writes them
     states = await stack.rows(
         "SELECT * FROM seat_states WHERE seat = '1001' AND since >= to_timestamp($1) ORDER BY since", began
     )
