@@ -14,6 +14,8 @@ def manager_conf(*, host: str, port: int, match: tuple[str, ...], events_secret:
     filters.append(
         f"eventfilter(action(exclude),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/{names.TRUNK}"
     )
+    # A busy phone can be reached; that it is busy is told by the call itself.
+    filters.append("eventfilter(action(exclude),name(DeviceStateChange),header(State),method(exact)) = BUSY")
     permits = [f"permit = {network}" for network in (f"{host}/32", *match)]
     newline = "\n"  # a backslash may not stand inside an f-string before Python 3.12
     return f"""[general]

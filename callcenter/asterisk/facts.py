@@ -237,6 +237,7 @@ class Reader:
     def __init__(self, node: str, system_name: str) -> None:
         self.node = node
         self._prefix = system_name + "-"
+        self._ours = node + "-"
         self._parsers: dict[str, Callable[[Fields], Fact | None]] = {
             "UserEvent": self._said,
             "AgentCalled": self._rang,
@@ -255,7 +256,7 @@ class Reader:
         """Asterisk's Uniqueid -> our id. Raises NotAFact when the secret prefix is not there."""
         if not uniqueid.startswith(self._prefix):
             raise NotAFact("a unique id without our system name")
-        return f"{self.node}-{uniqueid[len(self._prefix) :]}"
+        return self._ours + uniqueid[len(self._prefix) :]
 
     def uniqueid(self, call: str) -> str:
         """Our id -> Asterisk's Uniqueid."""

@@ -17,7 +17,7 @@ from callcenter.calls.sure import commit_sure, load_offsets
 from callcenter.floor.model import Call
 from callcenter.store.engine import DatabaseAway
 
-LOOK_EVERY: Final = 1.0
+LOOK_EVERY: Final = 2.0
 RETRY_EVERY: Final = 3.0
 CALLS_AT_ONCE: Final = 500
 

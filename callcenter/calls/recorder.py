@@ -1,9 +1,10 @@
 """The recorder (话单记录): the sink that turns the floor's changes into rows. It never holds the floor up."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from callcenter import metrics
 from callcenter.calls.journal import JournalRefused
 from callcenter.calls.ledger import Ledger
+from callcenter.calls.numbers import blind_index
 from callcenter.calls.rows import Record, Row, call_row, seat_row, segment_row
 from callcenter.floor.changes import (
     CallAnswered,
@@ -59,8 +61,9 @@ class Recorder:
         self._ledger = ledger
         self._node = node
         self._number_key = number_key
-        # Rows by their own key, so that a later state of the same thing takes the place of the earlier.
-        self._pending: dict[tuple[str, ...], Record] = {}
+        # Rows by their own key, so that a later state of the same thing takes the place of the earlier; made when they
+        # are written, once for all that has changed of a call by then.
+        self._pending: dict[tuple[str, ...], Callable[[], Record]] = {}
         self._changed = asyncio.Event()
         self._version = 0
         self._seats: dict[str, Row] = {}
@@ -68,14 +71,17 @@ class Recorder:
         metrics.RECORDER_BUFFER_ROWS.set_function(lambda: len(self._pending))
 
     def __call__(self, changes: Sequence[Change]) -> None:
-        """Take note. Copies at once, waits for nothing."""
+        """Take note, and wait for nothing."""
         for change in changes:
             match change:
                 case SeatMoved():
                     row = seat_row(change.seat, change.at)
                     if self._seats.get(row["seat"]) != row:
                         self._seats[row["seat"]] = row
-                        self._put(Record("seat_states", row), row["seat"], row["since"].isoformat())
+                        # At once: a seat goes on to its next state, a call only grows.
+                        self._put(
+                            partial(Record, "seat_states", row), "seat_states", row["seat"], row["since"].isoformat()
+                        )
                 case CallRang() | RingEnded() | CallAnswered() | TalkEnded():
                     self._note(change.call, change.at, (change.leg,))
                 case CallEnded():
@@ -101,13 +107,16 @@ class Recorder:
 
     def _note(self, call: Call, at: datetime, moved: Sequence[Leg]) -> None:
         self._version = max(self._version + 1, int(at.timestamp() * _MICROSECOND))
-        row = call_row(call, node=self._node, number_key=self._number_key, source="line", version=self._version)
-        self._put(Record("calls", row), call.id)
+        self._put(partial(self._call, call, self._version), "calls", call.id)
         for leg in moved:
             n = next(n for n, each in enumerate(call.legs) if each is leg)
-            self._put(Record("segments", segment_row(call.id, n, leg)), call.id, str(n))
+            self._put(partial(_segment, call.id, n, leg), "segments", call.id, str(n))
         if moved:
-            self._remember(call, row["number_key"])
+            self._remember(call, blind_index(self._number_key, call.number))
+
+    def _call(self, call: Call, version: int) -> Record:
+        row = call_row(call, node=self._node, number_key=self._number_key, source="line", version=version)
+        return Record("calls", row)
 
     def _remember(self, call: Call, number_key: bytes | None) -> None:
         parties: dict[str, bool] = {}
@@ -118,11 +127,11 @@ class Recorder:
         if len(self._recent) > REMEMBERED_CALLS:
             del self._recent[next(iter(self._recent))]
 
-    def _put(self, record: Record, *key: str) -> None:
-        if len(self._pending) >= BUFFER_ROWS and (record.table, *key) not in self._pending:
+    def _put(self, make: Callable[[], Record], *key: str) -> None:
+        if len(self._pending) >= BUFFER_ROWS and key not in self._pending:
             metrics.LEDGER_LOST_ROWS.inc()  # the files know the call, and bring it back
             return
-        self._pending[record.table, *key] = record
+        self._pending[key] = make
 
     async def _write(self) -> None:
         self._changed.clear()
@@ -130,7 +139,7 @@ class Recorder:
             return
         taken, self._pending = self._pending, {}
         try:
-            await self._ledger.keep(list(taken.values()))
+            await self._ledger.keep([make() for make in taken.values()])
         except BaseException as error:
             # Back into the buffer, where newer rows of the same things win; the buffer has an end.
             self._pending = taken | self._pending
@@ -139,3 +148,7 @@ class Recorder:
                 raise
             log.critical("ledger_refused", why=str(error), rows=len(taken))
             await asyncio.sleep(1)
+
+
+def _segment(call_id: str, n: int, leg: Leg) -> Record:
+    return Record("segments", segment_row(call_id, n, leg))

@@ -70,12 +70,18 @@ class Call:
     @property
     def answered_at(self) -> datetime | None:
         """When the first person answered."""
-        return next((leg.answered_at for leg in self.legs if leg.answered_at), None)
+        for leg in self.legs:
+            if leg.answered_at is not None:
+                return leg.answered_at
+        return None
 
     @property
     def leg(self) -> Leg | None:
         """The leg that rings or talks now."""
-        return next((leg for leg in reversed(self.legs) if leg.ended_at is None), None)
+        for leg in reversed(self.legs):
+            if leg.ended_at is None:
+                return leg
+        return None
 
     @property
     def wait_ms(self) -> int | None:

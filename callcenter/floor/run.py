@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from itertools import groupby
+from typing import Final, cast
 
 import structlog
 
@@ -21,6 +22,11 @@ Sink = Callable[[Sequence[Change]], None]
 
 #: How often the floor is compared with Asterisk while all is well.
 AUDIT_EVERY: Final = 60.0
+#: Asterisk tells of one moment in several events, each written by itself: this long they are gathered, so that what
+#: they change is told once. It saves a fifth of the work, and is a sixth of what a screen-pop may take.
+GATHER: Final = 0.005
+#: Whatever is due by time is due a second or more after the event that made it so.
+LOOK_AHEAD: Final = 0.5
 
 
 class Runner:
@@ -36,19 +42,26 @@ class Runner:
         self._sure = sure
         self.sinks: list[tuple[str, Sink]] = []
         self._alarm: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
         """Take in what the line brings, for ever."""
         for name, _ in self.sinks:
             metrics.SINK_ERRORS.labels(name)  # shown as 0, so that the first failure is an increase
+        batches = self._line.batches
         while True:
-            batch = await self._line.batches.get()
-            if isinstance(batch, Resync):
-                await self._resync(batch)
-            else:
-                self._take(batch)
-            self._set_alarm()
+            waiting = [await batches.get()]
+            await asyncio.sleep(GATHER)
+            while not batches.empty():
+                waiting.append(batches.get_nowait())
+            for resync, group in groupby(waiting, lambda batch: isinstance(batch, Resync)):
+                if resync:
+                    for batch in group:
+                        await self._resync(cast(Resync, batch))
+                else:
+                    self._take([frame for frames in group for frame in cast(list[bytes], frames)])
+            self._look_ahead_soon()
 
     async def audit(self) -> None:
         """Compare the floor with Asterisk now and then; a difference is corrected and counted (drift)."""
@@ -63,7 +76,7 @@ class Runner:
     def tell(self, fact: Fact) -> None:
         """Take in a fact of our own making."""
         self._publish(step(self.floor, fact))
-        self._set_alarm()
+        self._look_ahead_soon()
 
     def facts(self, frames: Sequence[bytes]) -> list[Fact]:
         """The facts in these frames; what is forged or broken is counted and dropped."""
@@ -118,7 +131,13 @@ class Runner:
                 metrics.SINK_ERRORS.labels(name).inc()
                 log.exception("sink_failed", sink=name)
 
-    def _set_alarm(self) -> None:
+    def _look_ahead_soon(self) -> None:
+        """See in a moment when time has something to do. Under many events this is done once for all of them."""
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_AHEAD, self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        self._look = None
         if self._alarm is not None:
             self._alarm.cancel()
         due = next_tick(self.floor)
@@ -127,7 +146,7 @@ class Runner:
 
     def _ring(self) -> None:
         self._publish(tick(self.floor, now()))
-        self._set_alarm()
+        self._look_ahead()
 
     def _forged(self) -> None:
         metrics.AMI_FORGED.inc()

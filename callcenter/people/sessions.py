@@ -15,7 +15,8 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import LargeBinary, any_, delete, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from callcenter.people.permissions import Person
@@ -51,6 +52,7 @@ class Sessions:
         self._engine = engine
         self._lasts = lasts
         self._open: dict[bytes, _Open] = {}
+        self._noted = datetime.min.replace(tzinfo=UTC)
 
     @property
     def seconds(self) -> int:
@@ -128,16 +130,19 @@ class Sessions:
         if not known:
             return
         found = {session.person.session: session for session in await self._find(known, now)}
-        used = [key for key, session in self._open.items() if session.used]
-        stale = sessions.c.seen_at < now - SEEN_EVERY
-        async with self._engine.begin() as connection:
-            await connection.execute(update(sessions).where(sessions.c.token_hash.in_(used), stale).values(seen_at=now))
+        if now - self._noted >= SEEN_EVERY:
+            self._noted = now
+            used = [session for session in self._open.values() if session.used]
+            seen = sessions.c.token_hash == any_(literal([each.person.session for each in used], ARRAY(LargeBinary)))
+            for each in used:
+                each.used = False
+            async with self._engine.begin() as connection:
+                await connection.execute(update(sessions).where(seen).values(seen_at=now))
         for key in known:
             if key not in found:
                 self._end(key)
             elif key in self._open:
                 self._open[key].person = found[key].person
-                self._open[key].used = False
 
     async def _find(self, keys: Collection[bytes], now: datetime) -> list[_Open]:
         async with self._engine.connect() as connection:
@@ -153,7 +158,11 @@ class Sessions:
                     sessions.c.expires_at,
                 )
                 .join(users, users.c.id == sessions.c.user_id)
-                .where(sessions.c.token_hash.in_(keys), sessions.c.expires_at > now, users.c.active)
+                .where(
+                    sessions.c.token_hash == any_(literal(list(keys), ARRAY(LargeBinary))),
+                    sessions.c.expires_at > now,
+                    users.c.active,
+                )
             )
             return [
                 _Open(

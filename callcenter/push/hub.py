@@ -21,7 +21,7 @@ from callcenter.reports.tally import Book
 BOARD_EVERY: Final = 0.5
 #: How often figures are sent; a screen that hears nothing for 10 s takes its view for old.
 FIGURES_EVERY: Final = 2.0
-DESK_ALIVE_EVERY: Final = 4.0
+DESK_ALIVE_EVERY: Final = 6.0
 MOST_UNREAD: Final = 256
 
 TAKEN_OVER: Final = 4001
@@ -43,6 +43,7 @@ class Screen:
         self.view = view
         self.outbox: asyncio.Queue[str | int] = asyncio.Queue(MOST_UNREAD)
         self.n = 0
+        self.shown: object = None  # what a desk was told last
 
     def send(self, text: str) -> None:
         try:
@@ -76,6 +77,7 @@ class Hub:
         self._boards: set[Screen] = set()
         self._desks: dict[str, Screen] = {}
         self._logins: dict[str, str] = {}  # seat -> who sits there, to tell who has just left
+        self._places: dict[str, str] = {}  # login -> the seat where this person was last found
         line.watchers.append(self._line_moved)
 
     def __call__(self, changes: Sequence[Change]) -> None:
@@ -100,7 +102,13 @@ class Hub:
 
     def seat_of(self, login: str) -> Seat | None:
         """The seat at which this person sits."""
-        return next((seat for seat in self._floor.seats.values() if seat.login == login), None)
+        seat = self._floor.seats.get(self._places.get(login, ""))
+        if seat is not None and seat.login == login:
+            return seat
+        seat = next((seat for seat in self._floor.seats.values() if seat.login == login), None)
+        if seat is not None:
+            self._places[login] = seat.number
+        return seat
 
     def floor_view(self) -> dict[str, Any]:
         """The whole floor, as a wallboard begins with it."""
@@ -184,9 +192,13 @@ class Hub:
 
     def _tell_desk(self, login: str) -> None:
         screen = self._desks.get(login)
-        if screen is not None:
+        if screen is None:
+            return
+        view = self.desk_view(login)
+        if view != screen.shown:
+            screen.shown = view
             screen.n += 1
-            screen.send(_json({"type": "changes", "n": screen.n, **self.desk_view(login)}))
+            screen.send(_json({"type": "changes", "n": screen.n, **view}))
 
     def _line_moved(self) -> None:
         self._link_moved = True

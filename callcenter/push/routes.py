@@ -24,7 +24,7 @@ async def live(ask: Ask[None, View]) -> web.StreamResponse:
     """A page that stays informed."""
     person, hub = ask.user, ask.app[HUB]
     allow(person, "see_floor" if ask.query.view == "floor" else "sit")
-    socket = web.WebSocketResponse(heartbeat=10, compress=False, max_msg_size=4096)
+    socket = web.WebSocketResponse(heartbeat=30, compress=False, max_msg_size=4096)
     await socket.prepare(ask.request)
     screen = hub.add_board() if ask.query.view == "floor" else hub.add_desk(person.login)
     ended = asyncio.ensure_future(_close_at_end(ask.app, ask, screen))
