@@ -26,7 +26,7 @@ from callcenter.clock import now
 from callcenter.directory.routes import routes as directory
 from callcenter.door import new_application
 from callcenter.floor.acts import Acts
-from callcenter.floor.count import count
+from callcenter.floor.count import count, show
 from callcenter.floor.duty import keep_duty
 from callcenter.floor.model import Floor
 from callcenter.floor.routes import LINE, RUNNER
@@ -168,6 +168,8 @@ async def _floor(app: web.Application) -> AsyncIterator[None]:
         ("figures", book),
         ("metrics", count),
     ]
+
+    show(state)
 
     async def asterisk() -> str | None:
         if line.state is not LineState.LIVE:

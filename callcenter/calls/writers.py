@@ -3,7 +3,7 @@
 All of it may be done twice and in any order (calls/rows.py says how rows are ranked); the guard is in the statement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -16,8 +16,9 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    create_mock_engine,
     func,
-    literal,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -29,6 +30,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callcenter.calls.rows import Row
 from callcenter.floor.model import LegEnd
 from callcenter.store.tables import Moment, calls, seat_states, segments
+
+# Written into the statement: as parameters they would be sent with every row, more of them than the row has columns.
+_EMPTY: Final = literal_column("''", Text)
+_BOTH: Final = literal_column("'both'", Text)
+_LOST: Final = literal_column(f"'{LegEnd.LOST.value}'", Text)
 
 _GROWING: Final = ("held_ms", "talk_ms")  # the larger is the later
 
@@ -47,12 +53,12 @@ def _calls_upsert() -> Insert:
         elif isinstance(column.type, Boolean):
             merged[column.name] = or_(ours, theirs)
         elif isinstance(column.type, Text):
-            known, told = func.nullif(ours, ""), func.nullif(theirs, "")
+            known, told = func.nullif(ours, _EMPTY), func.nullif(theirs, _EMPTY)
             value = case((newer, func.coalesce(told, known)), else_=func.coalesce(known, told))
-            merged[column.name] = value if column.nullable else func.coalesce(value, "")
+            merged[column.name] = value if column.nullable else func.coalesce(value, _EMPTY)
         else:
             merged[column.name] = case((newer, func.coalesce(theirs, ours)), else_=func.coalesce(ours, theirs))
-    merged["source"] = case((calls.c.source == new.source, calls.c.source), else_=literal("both"))
+    merged["source"] = case((calls.c.source == new.source, calls.c.source), else_=_BOTH)
     return statement.on_conflict_do_update(index_elements=[calls.c.id], set_=merged)
 
 
@@ -60,10 +66,10 @@ def _segments_upsert() -> Insert:
     statement = insert(segments)
     new = statement.excluded
     old = segments.c
-    told = or_(old.how.is_(None), and_(old.how == LegEnd.LOST.value, new.how.is_not(None)))
+    told = or_(old.how.is_(None), and_(old.how == _LOST, new.how.is_not(None)))
     merged: dict[str, ColumnElement[Any]] = {
-        "login": func.coalesce(func.nullif(old.login, ""), new.login),
-        "queue": func.coalesce(func.nullif(old.queue, ""), new.queue),
+        "login": func.coalesce(func.nullif(old.login, _EMPTY), new.login),
+        "queue": func.coalesce(func.nullif(old.queue, _EMPTY), new.queue),
         "answered_at": func.coalesce(old.answered_at, new.answered_at),
         **{
             name: case((told, func.coalesce(new[name], old[name])), else_=func.coalesce(old[name], new[name]))
@@ -100,27 +106,43 @@ def _seat_states_end() -> Update:
     )
 
 
+_DIALECT: Final = create_mock_engine("postgresql+asyncpg://", lambda *_: None).dialect
+
+
+class _Upsert:
+    """A statement that takes many rows every second: compiled once, its rows handed over as the driver wants them."""
+
+    def __init__(self, statement: Insert, *without: str) -> None:
+        columns = [column.name for column in statement.table.columns if column.name not in without]
+        compiled = statement.compile(dialect=_DIALECT, column_keys=columns)
+        self._sql = str(compiled)
+        self._values = itemgetter(*(compiled.positiontup or ()))
+
+    async def __call__(self, connection: AsyncConnection, rows: Iterable[Row]) -> None:
+        await connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+
+
 # Built once: the recorder uses them every second.
-_UPSERT_CALLS: Final = _calls_upsert()
-_UPSERT_SEGMENTS: Final = _segments_upsert()
-_UPSERT_SEAT_STATES: Final = _seat_states_upsert()
+_UPSERT_CALLS: Final = _Upsert(_calls_upsert())
+_UPSERT_SEGMENTS: Final = _Upsert(_segments_upsert())
+_UPSERT_SEAT_STATES: Final = _Upsert(_seat_states_upsert(), "until")
 _END_SEAT_STATES: Final = _seat_states_end()
 
 
 async def write_calls(connection: AsyncConnection, rows: Sequence[Row]) -> None:
     """Rows of rows.call_row."""
     # In one order, so that two who write the same calls do not wait for each other.
-    await connection.execute(_UPSERT_CALLS, sorted(rows, key=itemgetter("id")))
+    await _UPSERT_CALLS(connection, sorted(rows, key=itemgetter("id")))
 
 
 async def write_segments(connection: AsyncConnection, rows: Sequence[Row]) -> None:
     """Rows of rows.segment_row; their calls are there already. What is known of a segment stays."""
-    await connection.execute(_UPSERT_SEGMENTS, rows)
+    await _UPSERT_SEGMENTS(connection, rows)
 
 
 async def write_seat_states(connection: AsyncConnection, rows: Sequence[Row]) -> None:
     """Rows of rows.seat_row. Each state ends where the seat's next one begins."""
-    await connection.execute(_UPSERT_SEAT_STATES, rows)
+    await _UPSERT_SEAT_STATES(connection, rows)
     touched = {"seats": list({row["seat"] for row in rows}), "earliest": min(row["since"] for row in rows)}
     await connection.execute(_END_SEAT_STATES, touched)
 

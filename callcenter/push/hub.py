@@ -8,13 +8,12 @@ from uuid import uuid4
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from agents.seats import SeatState
 from callcenter import metrics
 from callcenter.asterisk.link import Line
 from callcenter.clock import iso, now
 from callcenter.floor.changes import Change, Corrected, PhoneGone, SeatMoved, WrapUpOver
 from callcenter.floor.model import Floor, Seat
-from callcenter.floor.view import Link, Names, Patch, Pop, SeatRow, call_state, pop, rows, seat_row
+from callcenter.floor.view import Link, Names, Patch, Pop, SeatRow, pop, rows, seat_row
 from callcenter.reports.tally import Book
 
 #: How often a wallboard's lists change at most.
@@ -79,6 +78,8 @@ class Hub:
         self._logins: dict[str, str] = {}  # seat -> who sits there, to tell who has just left
         self._places: dict[str, str] = {}  # login -> the seat where this person was last found
         line.watchers.append(self._line_moved)
+        metrics.SCREEN_UNREAD.labels("floor").set_function(lambda: _most_unread(self._boards))
+        metrics.SCREEN_UNREAD.labels("desk").set_function(lambda: _most_unread(self._desks.values()))
 
     def __call__(self, changes: Sequence[Change]) -> None:
         logins: set[str] = set()
@@ -162,7 +163,6 @@ class Hub:
         """Tell the wallboards what has changed, for ever."""
         while True:
             await asyncio.sleep(BOARD_EVERY)
-            self._count()
             self.tell_boards()
 
     def tell_boards(self) -> None:
@@ -206,20 +206,9 @@ class Hub:
             screen.n += 1
             screen.send(_json({"type": "changes", "n": screen.n, "link": self.link()}))
 
-    def _count(self) -> None:
-        states = [call_state(call) for call in self._floor.calls.values()]
-        for state in ("greeting", "waiting", "ringing", "talking", "on_hold"):
-            metrics.CALLS_NOW.labels(state).set(states.count(state))
-        seats = [seat.state for seat in self._floor.seats.values()]
-        for state in SeatState:
-            metrics.SEATS_NOW.labels(state).set(seats.count(state))
-        for view, screens in (("floor", self._boards), ("desk", self._desks.values())):
-            unread = max((screen.outbox.qsize() for screen in screens), default=0)
-            metrics.SCREEN_UNREAD.labels(view).set(unread)
-        waiting = [
-            c.queued_at for c in self._floor.calls.values() if c.queued_at and not c.answered_at and not c.left_at
-        ]
-        metrics.LONGEST_WAIT.set(max(0.0, (now() - min(waiting)).total_seconds()) if waiting else 0)
+
+def _most_unread(screens: Iterable[Screen]) -> int:
+    return max((screen.outbox.qsize() for screen in screens), default=0)
 
 
 def _send(screens: Iterable[Screen], message: dict[str, Any]) -> None:
