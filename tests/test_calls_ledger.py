@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents.seats import SeatState
 from agents.service_level import Outcome
+from callcenter.asterisk.files import Offset
 from callcenter.calls.numbers import blind_index
 from callcenter.calls.rows import Record, Row, call_row, from_json, known_moments, segment_row, to_json
-from callcenter.asterisk.files import Offset
 from callcenter.calls.sure import commit_sure, load_offsets
 from callcenter.calls.writers import write_calls, write_seat_states, write_segments
 from callcenter.floor.model import Call, Leg, LegEnd, Side

@@ -344,6 +344,7 @@ async def test_acknowledged_orders_survive_kill_9_of_postgres(own_postgres: Post
     """Three times kill -9 while orders are saved: each acknowledged one is there, once, with a code."""
     ledger, acknowledged = fragile.app[LEDGER], []
     over = asyncio.Event()
+
     async def save() -> None:
         while not over.is_set():
             key = uuid.uuid4()
