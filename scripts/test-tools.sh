@@ -9,6 +9,7 @@ need() { # a test that is true when it is there, and the Debian package that bri
 }
 need "command -v chromium" chromium
 need "command -v sipp" sip-tester
+need "ls /usr/lib/*/libatomic.so.1" libatomic1 # for the Node that drives the browser
 need "command -v fc-list && fc-list :lang=zh-cn | grep -q ." "fontconfig fonts-noto-cjk"
 
 if [ -n "$missing" ]; then
