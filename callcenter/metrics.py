@@ -33,7 +33,10 @@ JOURNAL_REPLAY_SECONDS: Final = Histogram(
 LINE_UP: Final = Gauge("callcenter_line_state", "1 for the state that the line to Asterisk is in", ("state",))
 AMI_RECONNECTS: Final = Counter("callcenter_ami_reconnects_total", "Attempts to connect to Asterisk again")
 AMI_FRAMES: Final = Counter("callcenter_ami_frames_total", "Manager event frames heard")
-AMI_FORGED: Final = Counter("callcenter_ami_forged_frames_total", "Event frames dropped: not Asterisk's own, or broken")
+AMI_FORGED: Final = Counter(
+    "callcenter_ami_forged_frames_total",
+    "Tries to forge events: frames dropped because they are not Asterisk's own, and callers' numbers with line ends",
+)
 AMI_BROKEN: Final = Counter("callcenter_ami_unread_frames_total", "Authentic events that lacked what they must have")
 LINE_WAITING: Final = Gauge("callcenter_line_waiting_frames", "Event frames heard that the floor has not taken in")
 EVENT_LAG: Final = Histogram(

@@ -10,6 +10,7 @@ HEADER = "; Written by `python -m dialplan.write` from ivr/, agents/ and dialpla
 #: A caller's number keeps these characters and no others, before anything else happens: the SIP user part is
 #: unescaped by Asterisk and printed raw in AMI events (platform.md, "A caller can forge AMI events").
 _NUMBER = "0-9+*#"
+_LINE_ENDS = r"\x0a\x0d"
 _NUMBER_LENGTH = 32
 _NAME_LENGTH = 80
 
@@ -28,11 +29,11 @@ def extensions_conf(max_calls: int = 500) -> str:
             "",
             "; Trunk calls. Exactly our numbers, never a pattern: everything else is answered 404 by Asterisk.",
             f"[{names.TRUNK_CONTEXT}]",
-            *_entries(f"${{FILTER({_NUMBER},${{CALLERID(num)}})}}"),
+            *_entries("${CALLERID(num)}"),
             "",
             "; The page /try. The caller's number is the one typed there.",
             f"[{names.TRY_CONTEXT}]",
-            *_entries(f"${{FILTER({_NUMBER},${{PJSIP_HEADER(read,X-Try-Number)}})}}"),
+            *_entries("${PJSIP_HEADER(read,X-Try-Number)}"),
             "",
             "; Phones of seats may call nobody yet.",
             f"[{names.SEAT_CONTEXT}]",
@@ -50,10 +51,13 @@ def extensions_conf(max_calls: int = 500) -> str:
 
 
 def _entries(number: str) -> list[str]:
+    # One line, so that nothing comes before the cleaning. A line end in a number is a try to forge events.
+    clean = f"CALLERID(num)=${{FILTER({_NUMBER},{number})}}"
+    line_ends = f"LINE_ENDS=${{LEN(${{FILTER({_LINE_ENDS},{number})}})}}"
     lines = []
     for service in SERVICES:
         lines += [
-            f"exten => {service.number},1,Set(CALLERID(num)={number})",
+            f"exten => {service.number},1,MSet({line_ends},{clean})",
             f" same => n,Set(CALLERID(num)=${{CALLERID(num):0:{_NUMBER_LENGTH}}})",
             f" same => n,Set(DIALED={service.number})",
             f" same => n,Set(SERVICE={service.code})",
@@ -69,6 +73,7 @@ def _hotline() -> list[str]:
             f"name=${{URIENCODE(${{CALLERID(name):0:{_NAME_LENGTH}}})}}",
             "dialed=${DIALED}",
             "service=${SERVICE}",
+            "line_ends=${LINE_ENDS}",
         )
     )
     lines = [

@@ -33,7 +33,10 @@ class Began(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """A citizen's call has reached the dialplan; its number is clean now. About 1 ms after the INVITE."""
+    """A citizen's call has reached the dialplan; its number is clean now. About 1 ms after the INVITE.
+
+    `forging`: there were line ends in the number, which would have been events of the caller's making.
+    """
 
     at: datetime
     call: str
@@ -42,6 +45,7 @@ class Arrived(NamedTuple):
     name: str
     dialed: str
     service: str
+    forging: bool = False
 
 
 class Chose(NamedTuple):
@@ -277,9 +281,9 @@ class Reader:
         try:
             match word:
                 case names.ARRIVED:
-                    return Arrived(
-                        at, call, channel, values["number"], values["name"], values["dialed"], values["service"]
-                    )
+                    forging = values.get("line_ends", "0") != "0"
+                    known = values["number"], values["name"], values["dialed"], values["service"]
+                    return Arrived(at, call, channel, *known, forging)
                 case names.CHOSE:
                     return Chose(at, call, values["menu"], values["language"])
                 case names.QUEUED:
