@@ -28,9 +28,9 @@ log = structlog.get_logger()
 
 #: Ended calls kept in memory, so that a reconnect finds how a call ended that it missed.
 _REMEMBERED: Final = 10_000
-#: queue_log cuts times to the second. A new Asterisk takes no call in its first half second, and none is started within
-#: half a second of the old one's death: this far after the second that it wrote, the old calls are told from the new.
-_RESTART: Final = timedelta(milliseconds=500)
+#: queue_log cuts times to the second. Asterisk is started again as a second begins, and takes no call in its first
+#: quarter of a second: this far after the second that it wrote, the old calls are told from the new.
+_RESTART: Final = timedelta(milliseconds=200)
 
 
 class Offset(NamedTuple):

@@ -3,6 +3,7 @@
 A command only sends an action: the seat moves when Asterisk says so, just as if it had been moved from elsewhere.
 """
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -29,6 +30,9 @@ LINE: Final = web.AppKey("LINE", Line)
 RUNNER: Final = web.AppKey("RUNNER", Runner)
 
 routes = Routes("floor")
+
+#: What Asterisk has said a moment ago may not have been taken in yet.
+JUST_SAID: Final = 0.2
 
 
 class Taken(Model):
@@ -144,6 +148,8 @@ async def leave_seat(ask: Ask) -> Accepted:
 async def ready(ask: Ask) -> Accepted:
     """Ready for calls (示闲); ends a break, a wrap-up, and being unreachable after missed rings."""
     seat = _mine(ask)
+    if not seat.reachable:
+        await asyncio.sleep(JUST_SAID)
     if not seat.reachable:
         raise Problem(409, "phone_away", "话机未注册，无法示闲", "Your phone is not registered, so it cannot ring")
     await _act(ask, actions.pause(seat.number, seat.phone, None))

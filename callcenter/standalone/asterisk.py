@@ -97,7 +97,9 @@ def lay_out(instance: Instance) -> None:
 
 def part(copy: Copy, instance: Instance, log: Path | None = None) -> Part:
     """Asterisk as a process in the foreground."""
-    return Part("asterisk", [*_command(copy, instance), "-f"], folder=instance.home, log=log)
+    # Its queue_log tells of a new start to the second: calls before and after it must not share that second.
+    command = [*_command(copy, instance), "-f"]
+    return Part("asterisk", command, folder=instance.home, log=log, on_the_second=True)
 
 
 async def cli(copy: Copy, instance: Instance, line: str) -> tuple[bool, str]:

@@ -32,12 +32,15 @@ class Part:
     patience: float = 1.5
     environment: Mapping[str, str] = field(default_factory=dict)
     privileges: Sequence[str] = ()  # more words for setpriv
+    on_the_second: bool = False  # start again only as a second begins
     folder: Path | None = None
     log: Path | None = None
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it once. Raises OSError."""
+        if self.process is not None and self.on_the_second:
+            await asyncio.sleep(1 - time.time() % 1)
         output = None if self.log is None else os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             # A session of its own: Ctrl-C in the terminal is for us, who stop the parts in order.
