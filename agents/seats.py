@@ -8,16 +8,21 @@ from typing import Final
 
 
 class SeatState(StrEnum):
-    """The eight states of a seat (座席状态), as shown on wallboard and desk."""
+    """The nine states of a seat (座席状态), as shown on wallboard and desk."""
 
     OFFLINE = "offline"  # 离线: nobody sits here
     READY = "ready"  # 就绪
     RINGING = "ringing"  # 振铃
     TALKING = "talking"  # 通话
     ON_HOLD = "on_hold"  # 保持: the citizen hears music
+    RESERVED = "reserved"  # 预留: a citizen is being called back for this seat
     WRAP_UP = "wrap_up"  # 话后处理
     BREAK = "break"  # 小休, with a reason code
     UNREACHABLE = "unreachable"  # 失联: phone lost, or rings missed in a row
+
+
+#: The states in which a call is at the seat.
+IN_CALL: Final = frozenset({SeatState.RINGING, SeatState.TALKING, SeatState.ON_HOLD})
 
 
 class Phone(StrEnum):
@@ -31,7 +36,11 @@ class Phone(StrEnum):
 #: in two by app_queue's persistent members (telephony.md B15).
 WRAP_UP: Final = "WRAPUP"
 UNREACHABLE: Final = "UNREACHABLE"
+CALLBACK: Final = "CALLBACK"  # kept free for a citizen who is being called back
 NOT_READY: Final = "NOTREADY"  # sat down, not yet ready
+
+#: In place of a break's code, what is to follow a call and its wrap-up: leaving the seat (签出).
+LEAVE: Final = "LEAVE"
 
 #: Reasons for a break (小休原因): code -> Chinese, English.
 BREAKS: Final[dict[str, tuple[str, str]]] = {
@@ -65,6 +74,8 @@ def seat_state(
         return SeatState.UNREACHABLE
     if ringing:
         return SeatState.RINGING
+    if pause == CALLBACK:
+        return SeatState.RESERVED
     if pause == WRAP_UP:
         return SeatState.WRAP_UP
     if pause is not None:

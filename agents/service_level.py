@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     NOBODY_ON_DUTY = "nobody_on_duty"  # 无人值守
     REFUSED = "refused"  # 线路满，拒接
     INTERRUPTED = "interrupted"  # 系统中断
+    CALLBACK = "callback"  # 预约回电: chose to be called back; neither answered nor abandoned
+    NOT_REACHED = "not_reached"  # 回电未接通: of our own call to the citizen, never of his
     UNKNOWN_GAP = "unknown_gap"  # 记录缺口: nobody knows; never counted as abandoned
 
 
@@ -46,6 +48,7 @@ class Tally:
     in_time: int = 0
     in_time_from_invite: int = 0
     abandoned: int = 0
+    callback: int = 0
     other: int = 0
 
     def add(self, outcome: Outcome, wait_ms: int | None, wait_from_invite_ms: int | None) -> None:
@@ -57,6 +60,8 @@ class Tally:
             self.in_time_from_invite += wait_from_invite_ms is not None and in_time(wait_from_invite_ms)
         elif outcome in ABANDONED:
             self.abandoned += 1
+        elif outcome is Outcome.CALLBACK:
+            self.callback += 1
         else:
             self.other += 1
 

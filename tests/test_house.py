@@ -75,9 +75,20 @@ def test_one_file_knows_panoramisk() -> None:
     assert importers("panoramisk") == {"callcenter.asterisk.link"}
 
 
+def test_one_file_makes_what_asterisk_is_asked() -> None:
+    """Who may act in Asterisk could dial any number there: what is asked of it is made, and checked, in one place."""
+    makers = {
+        module(file)
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Dict) and "Action" in {key.value for key in node.keys if isinstance(key, ast.Constant)}
+    }
+    assert makers == {"callcenter.asterisk.actions"}
+
+
 def test_the_floor_decides_without_the_network_or_the_database() -> None:
     """What the rules are made of stays pure: no clock, no line, no SQL."""
-    for name in ("model", "changes", "step"):
+    for name in ("model", "changes", "step", "resync"):
         names = set(imported(HOUSE / "callcenter" / "floor" / f"{name}.py"))
         assert not names & {"asyncio", "time", "random", "callcenter.clock", "callcenter.asterisk.link", "sqlalchemy"}
 

@@ -50,7 +50,7 @@ def test_every_offered_call_is_counted_once(calls: list[tuple[Outcome, int | Non
     for n, (outcome, wait) in enumerate(calls):
         total.add(outcome, wait, wait)
         parts[n % 2].add(outcome, wait, wait)
-    assert total.offered == total.answered + total.abandoned + total.other == len(calls)
+    assert total.offered == total.answered + total.abandoned + total.callback + total.other == len(calls)
     assert total.in_time <= total.answered
     joined = Tally()
     for part in parts:
