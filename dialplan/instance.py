@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from agents.supervision import Announce
 from dialplan import names
 from dialplan.manager import manager_conf
+from dialplan.record import NOTICE as RECORDING_NOTICE
 from dialplan.seats import HEADER as SEATS_HEADER
+from ivr.menu import SUPERVISION_NOTICE, WAITING
+from ivr.services import HOTLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,15 @@ class Instance:
     rtp_first: int
     rtp_last: int
     trunk_match: tuple[str, ...]  # addresses from which trunk calls are taken
+    trunk_address: str | None  # host or host:port to which calls are sent; None: there are none
     system_name: str
     ami_events_secret: str
     ami_actions_secret: str
     demo: bool
     try_secret: str
+    announce: Announce = Announce.NONE  # how supervision is announced
+    record: bool = True
+    survey: bool = True
 
 
 def files(instance: Instance) -> dict[str, str]:
@@ -46,9 +54,11 @@ def files(instance: Instance) -> dict[str, str]:
         ),
         "http.conf": _http(instance),
         "rtp.conf": f"[general]\nrtpstart = {instance.rtp_first}\nrtpend = {instance.rtp_last}\nicesupport = yes\n",
-        "musiconhold.conf": f"[default]\nmode = files\ndirectory = {instance.home}/data/moh\nsort = random\n",
+        "musiconhold.conf": _music(instance),
         "transports.conf": _transports(instance),
+        names.SWITCHES_FILE: _switches(instance),
         "trunk.conf": _trunk(instance),
+        names.ANNOUNCE_FILE: _announce(instance.announce),
         "try.conf": _try(instance) if instance.demo else "; The page /try is for the demo only.\n",
     }
 
@@ -65,6 +75,23 @@ def links(instance: Instance) -> dict[str, Path]:
 def first_seats() -> str:
     """seats.conf until the service has written its own, so that Asterisk starts without it."""
     return SEATS_HEADER
+
+
+def _music(instance: Instance) -> str:
+    files_ = f"mode = files\ndirectory = {instance.home}/data/moh\nsort = random\n"
+    return f"[default]\n{files_}\n[{names.WAITING_MUSIC}]\n{files_}announcement = {WAITING}\n"
+
+
+def _announce(announce: Announce) -> str:
+    notice = f"&{SUPERVISION_NOTICE}" if announce is Announce.GREETING else ""
+    return f"{names.ANNOUNCE}={announce}\n{names.NOTICE}={notice}\n"
+
+
+def _switches(instance: Instance) -> str:
+    """Included among the global variables of extensions.conf. `c` lets the citizen's channel go on after Queue()."""
+    record, notice = ("on", f"&{RECORDING_NOTICE}") if instance.record else ("off", "")
+    survey = "c" if instance.survey else ""
+    return f"{names.RECORD}={record}\n{names.RECORDING_NOTICE}={notice}\n{names.SURVEY}={survey}\n"
 
 
 def _asterisk(instance: Instance) -> str:
@@ -126,12 +153,13 @@ bind = {instance.host}:{instance.ws_port}
 
 
 def _trunk(instance: Instance) -> str:
-    matches = "\n".join(f"match = {address}" for address in instance.trunk_match)
+    matches = "\n".join(f"match = {each}" for each in instance.trunk_match)
+    address = instance.trunk_address
     return f"""[{names.TRUNK}]
 type = endpoint
 context = {names.TRUNK_CONTEXT}
 disallow = all
-allow = ulaw,alaw,g722
+allow = alaw,ulaw,g722
 direct_media = no
 trust_id_inbound = no
 send_pai = no
@@ -147,6 +175,35 @@ language = zh
 type = identify
 endpoint = {names.TRUNK}
 {matches}
+{"".join(_outside(name, address) for name in (names.OUTSIDE, names.CITIZENS)) if address else _NOBODY}
+"""
+
+
+_NOBODY = "; No call leaves: the trunk has no address."
+
+
+def _outside(name: str, address: str) -> str:
+    return f"""
+[{name}]
+type = endpoint
+context = {names.OUTSIDE_CONTEXT}
+aors = {name}
+from_user = {HOTLINE}
+disallow = all
+allow = alaw,ulaw,g722
+direct_media = no
+trust_id_inbound = no
+send_pai = no
+allow_subscribe = no
+allow_transfer = no
+rtp_timeout = 60
+rtp_timeout_hold = 7200
+timers = no
+language = zh
+
+[{name}]
+type = aor
+contact = sip:{address}
 """
 
 

@@ -9,11 +9,20 @@ def manager_conf(*, host: str, port: int, match: tuple[str, ...], events_secret:
     `match`: addresses or networks from which a login is taken, beside `host` itself; all others are denied.
     """
     filters = [f"eventfilter(action(include),name({event})) =" for event in names.HEARD]
+    # The queue tells whom it rings by AgentCalled; its DialBegin, twice as long, says nothing more.
+    filters.append(
+        f"eventfilter(action(include),name(DialBegin),header(Context),method(exact)) = {names.DIRECT_CONTEXT}"
+    )
+    # Our own calls to citizens have no caller's channel, and so no Context.
+    filters.append(
+        f"eventfilter(action(include),name(DialBegin),header(DestContext),method(exact)) = {names.DIALLED_CONTEXT}"
+    )
     # Phones only: app_queue invents a device for each queue and each pause, two thirds of these events.
     filters.append("eventfilter(action(include),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/")
-    filters.append(
-        f"eventfilter(action(exclude),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/{names.TRUNK}"
-    )
+    filters += [
+        f"eventfilter(action(exclude),name(DeviceStateChange),header(Device),method(starts_with)) = PJSIP/{name}"
+        for name in (names.TRUNK, names.OUTSIDE, names.CITIZENS)
+    ]
     # A busy phone can be reached; that it is busy is told by the call itself.
     filters.append("eventfilter(action(exclude),name(DeviceStateChange),header(State),method(exact)) = BUSY")
     permits = [f"permit = {network}" for network in (f"{host}/32", *match)]
@@ -43,6 +52,6 @@ secret = {actions_secret}
 deny = 0.0.0.0/0.0.0.0
 {newline.join(permits)}
 read =
-write = agent,call,reporting
+write = agent,call,originate,reporting
 writetimeout = 5000
 """

@@ -1,8 +1,13 @@
 """queues.conf. Each setting answers a row of telephony.md 4.3, named beside it."""
 
-from agents.queues import QUEUES, SETTLE
+from collections.abc import Iterable, Sequence
+
+from agents.guard import Act, Deadline, due
+from agents.queues import DANGER, SETTLE, Queue
 from agents.service_level import ANSWER_TARGET_MS
+from dialplan import names
 from dialplan.extensions import HEADER
+from ivr.callback import OFFER_EVERY
 
 _GENERAL = """
 [general]
@@ -26,21 +31,29 @@ maxlen = {most_waiting}
 servicelevel = {target}
 joinempty = unavailable,invalid,unknown ; agents on break may come back, absent ones do not (C16)
 leavewhenempty = no
-announce-frequency = 30
-min-announce-frequency = 30
-announce-position = yes
+announce-frequency = 0 ; else all but the first hear their place on coming, and look for no free seat for 4 s
 announce-holdtime = no
-announce-to-first-user = no
-musicclass = default
+musicclass = {music}
 reportholdtime = no ; would count as waiting (C8)
+context = {context} ; keys lead there, in the middle of a ring too (C2)
 memberdelay = 0
 setinterfacevar = no
-weight = 0
+weight = {weight}
+"""
+
+_OFFER = """\
+periodic-announce = callback-offer
+periodic-announce-startdelay = {after}
+periodic-announce-frequency = {every}
 """
 
 
-def queues_conf() -> str:
-    """The whole file. Members are dynamic: the service adds them when an agent takes a seat."""
+def queues_conf(queues: Iterable[Queue], guard: Sequence[Deadline]) -> str:
+    """The whole file. Members are dynamic: the service adds them when an agent takes a seat.
+
+    The guard says after how many seconds a callback is offered; who waits already is offered it when it was due then.
+    """
+    offer = _OFFER.format(after=due(guard, Act.OFFER_CALLBACK), every=OFFER_EVERY)
     return (
         HEADER
         + _GENERAL
@@ -51,7 +64,11 @@ def queues_conf() -> str:
                 most_waiting=queue.most_waiting,
                 target=ANSWER_TARGET_MS // 1000,
                 settle=SETTLE,
+                context=names.KEYS_CONTEXT,
+                music="default" if queue.code == DANGER.code else names.WAITING_MUSIC,
+                weight=queue.weight,
             )
-            for queue in QUEUES
+            + ("" if queue.code == DANGER.code else offer)
+            for queue in queues
         )
     )

@@ -11,6 +11,17 @@ Language = Literal["zh", "en"]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
+#: Sounds that are no speech, one for all languages: name -> Hz, seconds. `asterisk-conf/sounds/tones.py` makes them.
+TONES: Final[dict[str, tuple[int, float]]] = {
+    "supervision-tone": (1400, 0.4),  # to both sides, when a supervisor comes into their call
+}
+
+#: Sounds made of others, the same in every language: name -> the recordings that follow each other.
+#: `asterisk-conf/sounds/tones.py` makes these, too.
+JOINED: Final[dict[str, tuple[str, ...]]] = {
+    "danger-in-both": ("zh/key-danger", "en/key-danger"),
+}
+
 PROMPTS: Final[dict[str, dict[Language, str]]] = {
     "greeting": {
         "zh": "您好，一二三四五政务热线。",
@@ -20,6 +31,10 @@ PROMPTS: Final[dict[str, dict[Language, str]]] = {
         "zh": "本次通话将被录音。",
         "en": "This call may be recorded.",
     },
+    "supervision-notice": {
+        "zh": "值班长可能旁听。",
+        "en": "A supervisor may listen in.",
+    },
     "key-english": {
         "zh": "英语服务请按一。",
         "en": "For English, press one.",
@@ -27,6 +42,10 @@ PROMPTS: Final[dict[str, dict[Language, str]]] = {
     "key-enterprise": {
         "zh": "企业服务请按二。",
         "en": "For business services, press two.",
+    },
+    "key-danger": {
+        "zh": "紧急险情请按九。",
+        "en": "For public danger, press nine.",
     },
     "connecting": {
         "zh": "正在为您转接人工服务。",
@@ -47,6 +66,61 @@ PROMPTS: Final[dict[str, dict[Language, str]]] = {
     "fault": {
         "zh": "非常抱歉，系统出现故障，您的来电已经登记，请稍后再拨。",
         "en": "We are sorry. Something went wrong. Your call has been noted. Please call again later.",
+    },
+    # Announcements (公告) after the greeting, while one is switched on. Every second of them delays the answer.
+    "announcement-storm": {
+        "zh": "暴雨预警，请不要外出。",
+        "en": "Storm warning. Please stay indoors.",
+    },
+    "announcement-outage": {
+        "zh": "停水停电正在抢修。",
+        "en": "Power and water cuts are under repair.",
+    },
+    "announcement-busy": {
+        "zh": "来电较多，请您稍候。",
+        "en": "Lines are very busy. Please hold.",
+    },
+    # After an old number of a bureau has been cut over (号码并入).
+    "number-moved": {
+        "zh": "您拨打的号码已并入一二三四五。",
+        "en": "This number is now one two three four five.",
+    },
+    "survey-solved": {
+        "zh": "请您评价本次服务。问题已解决请按一，未解决请按二。",
+        "en": "Please rate this call. If your question was solved, press one. If not, press two.",
+    },
+    "survey-satisfied": {
+        "zh": "满意请按一，基本满意请按二，不满意请按三。",
+        "en": "Satisfied, press one. Fairly satisfied, press two. Not satisfied, press three.",
+    },
+    "survey-thanks": {"zh": "感谢您的评价，再见。", "en": "Thank you. Goodbye."},
+    "callback-offer": {
+        "zh": "需要回电并保留位置，请按三。",
+        "en": "To be called back and keep your place, press three.",
+    },
+    "callback-number": {
+        "zh": "轮到您时，我们将回拨这个号码。",
+        "en": "When it is your turn, we will call you at this number.",
+    },
+    "callback-keep": {
+        "zh": "确认请按一，更换号码请按二。",
+        "en": "To confirm, press one. For another number, press two.",
+    },
+    "callback-type": {
+        "zh": "请输入您的电话号码，固定电话请加区号，以井号键结束。",
+        "en": "Please type your telephone number, with the area code, and end with the hash key.",
+    },
+    "callback-refused": {
+        "zh": "抱歉，这个号码无法回拨。",
+        "en": "We are sorry, we cannot call that number.",
+    },
+    "callback-noted": {
+        "zh": "已为您登记，请保持电话畅通。",
+        "en": "Your callback is noted. Please keep your telephone free.",
+    },
+    "callback-greeting": {
+        "zh": "您好，一二三四五政务热线为您回电，正在接通。",
+        "en": "This is the one two three four five hotline, calling you back. One moment, please.",
     },
     "goodbye": {"zh": "再见。", "en": "Goodbye."},
     "queue-youarenext": {

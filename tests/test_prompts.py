@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.prompts import LANGUAGES, PROMPTS, Language
+from ivr.menu import MENU
+from ivr.prompts import JOINED, LANGUAGES, PROMPTS, TONES, Language
 
 SOUNDS = Path(__file__).resolve().parents[1] / "asterisk-conf" / "sounds"
-OPENING = ("greeting", "recording-notice", "key-english", "key-enterprise")
 EVERY = [(language, name) for language in LANGUAGES for name in PROMPTS]
 
 
@@ -43,9 +43,21 @@ def test_recording_is_of_the_text_of_today(name: str) -> None:
 
 def test_nothing_is_recorded_that_has_no_text() -> None:
     recorded = {path.relative_to(SOUNDS).as_posix() for path in SOUNDS.rglob("*.wav")}
-    assert recorded == {f"{language}/{name}.wav" for language, name in EVERY}
+    once = {f"{name}.wav" for name in (*TONES, *JOINED)}
+    assert recorded == {f"{language}/{name}.wav" for language, name in EVERY} | once
     assert set(json.loads((SOUNDS / "texts.json").read_text(encoding="utf-8"))) == set(PROMPTS)
 
 
+def frames(name: str) -> bytes:
+    with wave.open(str(SOUNDS / f"{name}.wav")) as recording:
+        return recording.readframes(recording.getnframes())
+
+
+def test_what_is_joined_is_of_the_recordings_of_today() -> None:
+    for name, parts in JOINED.items():
+        first, last = frames(parts[0]), frames(parts[-1])
+        assert frames(name).startswith(first) and frames(name).endswith(last), "run asterisk-conf/sounds/tones.py"
+
+
 def test_opening_leaves_time_to_be_answered_within_fifteen_seconds() -> None:
-    assert sum(seconds(language, name) for language in LANGUAGES for name in OPENING) < 14
+    assert sum(seconds(say.language, name) for say in MENU.say for name in say.prompts) <= 9

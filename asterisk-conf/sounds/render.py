@@ -38,7 +38,18 @@ VOICES_PACKAGE: Final = "kokoro-js@1.2.1"
 VOICES: Final[dict[Language, str]] = {"zh": "zf_xiaoxiao", "en": "af_heart"}
 SPEED: Final = 1.1
 # Every caller waits for these to end. Faster English stays clear; faster Chinese was no longer understood.
-OPENING: Final = ("greeting", "recording-notice", "key-english", "key-enterprise")
+OPENING: Final = (
+    *(
+        "greeting",
+        "recording-notice",
+        "supervision-notice",
+        "key-english",
+        "key-enterprise",
+        "key-danger",
+        "number-moved",
+    ),
+    *(name for name in PROMPTS if name.startswith("announcement-")),
+)
 OPENING_SPEED: Final[dict[Language, float]] = {"zh": 1.1, "en": 1.35}
 
 RATE: Final = 8000
