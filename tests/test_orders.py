@@ -1,19 +1,22 @@
-"""Codes and the life of an order: the rules, without a database."""
+"""Codes of orders and the order form: the rules, without a database."""
 
 import string
-from datetime import date
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.api import Problem
-from callcenter.directory.city import KINDS
-from callcenter.people.permissions import ROLES
 from callcenter.workorders.codes import check_character, check_code, is_order_code, order_code
-from callcenter.workorders.flow import TRANSITIONS, Refused, State, advance
 from callcenter.workorders.form import OrderForm, finish
+from callcenter.workorders.order import State, Who
+from callcenter.workorders.policies import Policies
 
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+RULES = Policies(ZoneInfo("Asia/Shanghai")).release
+OPERATOR = Who("limei", frozenset({"operator"}))
 FORM = OrderForm(
     kind="complaint",
     category="0101",
@@ -78,48 +81,23 @@ def test_check_codes_are_four_digits() -> None:
     assert all(len(code) == 4 and code.isdigit() for code in made)
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
-
-
-def test_every_state_event_and_role() -> None:
-    """The whole table: a row lets its own roles through when all it needs is given, and nobody else."""
-    events = {event for _, event in TRANSITIONS} | {"fly"}
-    modes = {kind.mode for kind in KINDS.values()}
-    for state in State:
-        for event in events:
-            for role in ROLES:
-                for mode in modes:
-                    row = TRANSITIONS.get((state, event))
-                    allowed = row is not None and role in row.who and (row.modes is None or mode in row.modes)
-                    if allowed:
-                        assert row is advance(state, event, roles=[role], mode=mode, given=FORM.model_dump())
-                        continue
-                    with pytest.raises(Refused):
-                        advance(state, event, roles=[role], mode=mode, given=FORM.model_dump())
-
-
-def test_roles_and_needs_of_the_table_exist() -> None:
-    for row in TRANSITIONS.values():
-        assert row.who <= set(ROLES)
-        assert set(row.needs) <= set(OrderForm.model_fields)
-        assert (row.modes or set()) <= {kind.mode for kind in KINDS.values()}
-        assert row.zh
-        assert row.en
+# --- the form ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["complaint", "suggestion", "criticism", "help", "report"])
 def test_what_someone_must_look_into_cannot_be_answered_at_once(kind: str) -> None:
     with pytest.raises(Problem) as refusal:
-        finish(form(kind=kind), State.ANSWERED, ("operator",))
+        finish(form(kind=kind), State.ANSWERED, {}, OPERATOR, NOW, RULES)
     assert (refusal.value.status, refusal.value.code) == (422, "must_be_dispatched")
     assert set(refusal.value.fields or ()) == {"kind"}
-    assert finish(form(kind=kind), State.PENDING_DISPATCH, ("operator",)).to is State.PENDING_DISPATCH
+    sent = finish(form(kind=kind), State.PENDING_DISPATCH, {}, OPERATOR, NOW, RULES)
+    assert sent.order.state is State.PENDING_DISPATCH
 
 
 @pytest.mark.parametrize("kind", ["consult", "handle", "praise"])
 def test_what_can_be_answered_at_once(kind: str) -> None:
     plain = form(kind=kind, category="", description="", place="", region="", contact_name="", callback_number="")
-    assert finish(plain, State.ANSWERED, ("operator",)).to is State.ANSWERED
+    assert finish(plain, State.ANSWERED, {}, OPERATOR, NOW, RULES).order.state is State.ANSWERED
 
 
 @pytest.mark.parametrize(
@@ -134,12 +112,35 @@ def test_what_can_be_answered_at_once(kind: str) -> None:
 )
 def test_each_wrong_field_is_named(changes: dict[str, str], fields: set[str]) -> None:
     with pytest.raises(Problem) as refusal:
-        finish(form(**changes), State.PENDING_DISPATCH, ("operator",))
+        finish(form(**changes), State.PENDING_DISPATCH, {}, OPERATOR, NOW, RULES)
     assert refusal.value.status == 422
     assert set(refusal.value.fields or ()) == fields
 
 
+@pytest.mark.parametrize(
+    ("end", "fields"),
+    [
+        (State.NOT_ACCEPTED, {"refuse_reason", "other_way"}),
+        (State.TRANSFERRED_OUT, {"handed_to", "reason"}),
+        (State.INVALID, {"reason"}),
+    ],
+)
+def test_nobody_is_told_to_call_elsewhere_without_a_written_reason(end: State, fields: set[str]) -> None:
+    """R3; and what only needs the form takes nothing else."""
+    for told, wrong in (({}, fields), ({"reason": "拨错", "colour": "red"}, {"colour"})):
+        with pytest.raises(Problem) as refusal:
+            finish(form(kind="consult"), end, told, OPERATOR, NOW, RULES)
+        assert refusal.value.status == 422
+        assert wrong <= set(refusal.value.fields or ())
+    with pytest.raises(Problem) as refusal:
+        finish(form(subject=""), end, {"reason": "拨错"}, OPERATOR, NOW, RULES)
+    assert set(refusal.value.fields or ()) == {"subject"}
+    with pytest.raises(Problem) as refusal:
+        finish(FORM, State.PENDING_DISPATCH, {"reason": "拨错"}, OPERATOR, NOW, RULES)
+    assert set(refusal.value.fields or ()) == {"reason"}
+
+
 def test_an_administrator_saves_no_order() -> None:
     with pytest.raises(Problem) as refusal:
-        finish(FORM, State.PENDING_DISPATCH, ("admin",))
+        finish(FORM, State.PENDING_DISPATCH, {}, Who("zhoukai", frozenset({"admin"})), NOW, RULES)
     assert (refusal.value.status, refusal.value.code) == (403, "not_allowed")

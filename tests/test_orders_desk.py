@@ -34,6 +34,11 @@ FORM: dict[str, Any] = {
     "contact_name": "王女士",
     "callback_number": "13812345678",
     "confidential": False,
+    "anonymous": False,
+    "public_danger": False,
+    "complained_person": "",
+    "complained_units": [],
+    "point": None,
 }
 EVIL = (
     "'; DROP TABLE orders; --",
@@ -44,15 +49,26 @@ EVIL = (
     "\u202e\u2066right to left",
 )
 _number = iter(range(1, 10_000))
+#: Everybody is somebody else unless a test says so: who comes again with the same matter urges, see test_joins.py.
+_person = iter(range(10_000))
 
 
 def ring(
-    office: Office, login: str, *, number: str = "13800001111", answered: bool = True, service: str = "unified"
+    office: Office,
+    login: str,
+    *,
+    number: str | None = None,
+    answered: bool = True,
+    service: str = "unified",
+    origin: str | None = None,
 ) -> str:
     """A call that rings the seat of a person and, when `answered`, is talked and over; returns its id."""
     n = next(_number)
     began = START + timedelta(seconds=n)
-    call = Call(id=f"n1-1763798400.{n}", arrived_at=began, number=number, service=service, dialed="12345")
+    number = number or f"138{n:04}1111"
+    call = Call(
+        id=f"n1-1763798400.{n}", arrived_at=began, number=number, service=service, dialed="12345", origin=origin
+    )
     recorder = office.app[RECORDER]
     recorder([CallArrived(began, call)])
     call.queue, call.queued_at = "main", began
@@ -70,7 +86,7 @@ def ring(
 
 async def written(office: Office, call_id: str) -> None:
     """Wait until the recorder has written a call down."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             async with office.engine.connect() as connection:
                 if await connection.scalar(select(tables.calls.c.id).where(tables.calls.c.id == call_id)):
@@ -79,7 +95,8 @@ async def written(office: Office, call_id: str) -> None:
 
 
 def order(end: str = "pending_dispatch", key: str | None = None, **changes: Any) -> dict[str, Any]:
-    return {"form": FORM | changes, "end": end, "key": key or str(uuid.uuid4())}
+    number = f"138{next(_person):04}5678"
+    return {"form": FORM | {"callback_number": number} | changes, "end": end, "key": key or str(uuid.uuid4())}
 
 
 @pytest.fixture
@@ -128,6 +145,31 @@ async def test_second_tab_learns_that_it_is_behind(office: Office, agent: Browse
     assert (refusal["draft"]["version"], refusal["draft"]["form"]["subject"]) == (2, f"tab {winner}")
 
 
+async def test_drafts_are_listed_wherever_one_logs_in(own_office: Office) -> None:
+    login = login_of(own_office)
+    desk = await own_office.logged_in("operator")
+    calls = [ring(own_office, login) for _ in range(4)]
+    for call_id in calls:
+        await written(own_office, call_id)
+        await desk.ask("PUT", f"/api/v1/calls/{call_id}/draft", {"form": FORM, "version": 0})
+    # One became an order, in one nothing is left; a colleague's is not mine.
+    await desk.ask("POST", f"/api/v1/calls/{calls[0]}/order", order())
+    blank = dict.fromkeys(("category", "subject", "description", "place", "region", "contact_name"), "")
+    await desk.ask("PUT", f"/api/v1/calls/{calls[1]}/draft", {"form": FORM | blank, "version": 1})
+    account = [account for account in own_office.demo.accounts if account.role == "operator"][1]
+    other = own_office.browser()
+    await other.log_in(account.login, account.password)
+    theirs = ring(own_office, account.login)
+    await other.ask("PUT", f"/api/v1/calls/{theirs}/draft", {"form": FORM, "version": 0})
+    elsewhere = await own_office.logged_in("operator")
+    status, found = await elsewhere.ask("GET", "/api/v1/drafts")
+    assert (status, [note["call_id"] for note in found["items"]]) == (200, [calls[3], calls[2]])
+    assert found["items"][0]["service"] == "unified"
+    assert "占道" not in str(found), "a list says nothing of what was said"
+    own_office.app[DRAFTS]._memory.clear()  # as after a restart of the service
+    assert (await elsewhere.ask("GET", "/api/v1/drafts"))[1] == found
+
+
 async def test_draft_of_somebody_elses_call_is_not_there(office: Office, agent: Browser, other: Browser) -> None:
     url = f"/api/v1/calls/{ring(office, login_of(office))}/draft"
     await agent.ask("PUT", url, {"form": FORM, "version": 0})
@@ -153,7 +195,7 @@ async def test_order_is_saved_and_its_draft_is_gone(office: Office, agent: Brows
     assert (late[0], late[1]["draft"]) == (409, None)
     status, shown = await agent.ask("GET", f"/api/v1/orders/{saved['code']}")
     assert status == 200
-    assert {name: shown[name] for name in FORM} == FORM
+    assert {name: shown[name] for name in FORM} == FORM | {"callback_number": "138****5678"}
     assert (shown["department"], shown["created_by"]) == ("D29", login_of(office))
     assert [(line["event"], line["from_state"], line["to_state"]) for line in shown["history"]] == [
         ("submit_certain", "draft", "pending_dispatch")
@@ -179,10 +221,18 @@ async def test_order_is_made_once_however_often_it_is_sent(office: Office, agent
 
 
 async def test_many_orders_at_once_have_codes_of_their_own(office: Office, agent: Browser) -> None:
+    async def saved(call: str) -> str:
+        """The code; like the page, what a slow machine does not save in time is sent once more, under the same key."""
+        form = order()
+        for _ in range(10):
+            status, answer = await agent.ask("POST", f"/api/v1/calls/{call}/order", form)
+            if status != 503:
+                break
+        assert status in {200, 201}
+        return str(answer["code"])
+
     calls = [ring(office, login_of(office)) for _ in range(60)]
-    answers = await asyncio.gather(*(agent.ask("POST", f"/api/v1/calls/{each}/order", order()) for each in calls))
-    assert {status for status, _ in answers} == {201}
-    assert len({answer["code"] for _, answer in answers}) == 60
+    assert len(set(await asyncio.gather(*map(saved, calls)))) == 60
 
 
 async def test_who_may_save(office: Office, agent: Browser, other: Browser) -> None:
@@ -264,7 +314,7 @@ async def test_list_of_orders_goes_on_page_by_page(office: Office, agent: Browse
 async def test_who_a_confidential_order_came_from_is_hidden(office: Office, agent: Browser) -> None:
     url = f"/api/v1/calls/{ring(office, login_of(office))}/order"
     code = (await agent.ask("POST", url, order(confidential=True)))[1]["code"]
-    assert (await agent.ask("GET", f"/api/v1/orders/{code}"))[1]["contact_name"] == "王女士"
+    assert (await agent.ask("GET", f"/api/v1/orders/{code}"))[1]["contact_name"] == "", "nor to who wrote it"
     shown = (await (await office.logged_in("supervisor")).ask("GET", f"/api/v1/orders/{code}"))[1]
     assert (shown["contact_name"], shown["callback_number"], shown["subject"]) == ("", "", "占道经营")
 
@@ -306,10 +356,9 @@ async def test_one_call_with_its_segments(office: Office, agent: Browser, other:
 async def test_history_of_a_number_is_there_while_it_rings(office: Office, agent: Browser, other: Browser) -> None:
     login = login_of(office)
     earlier = [ring(office, login, number="13700007777") for _ in range(2)]
-    await agent.ask("POST", f"/api/v1/calls/{earlier[0]}/order", order(callback_number="", subject="旧单"))
-    called_back = await agent.ask(
-        "POST", f"/api/v1/calls/{ring(office, login)}/order", order(callback_number="137 0000 7777", subject="回电")
-    )
+    old = await agent.ask("POST", f"/api/v1/calls/{earlier[0]}/order", order(callback_number="", subject="旧单"))
+    another = order(callback_number="137 0000 7777", subject="回电") | {"other_than": [old[1]["code"]]}
+    called_back = await agent.ask("POST", f"/api/v1/calls/{ring(office, login)}/order", another)
     assert called_back[0] == 201
     await written(office, earlier[1])
     now = ring(office, login, number="13700007777", answered=False)
@@ -330,7 +379,7 @@ async def test_history_of_a_number_is_there_while_it_rings(office: Office, agent
 async def fragile(own_postgres: Postgres, tmp_path: Path) -> AsyncIterator[Office]:
     """A service whose Postgres the test may harm."""
     url = own_postgres.url(await own_postgres.new_database())
-    async with open_office(url, settings_for(tmp_path, number_key=SecretStr("k"))) as office:
+    async with open_office(url, settings_for(tmp_path, number_key=SecretStr("k")), patience=2.0) as office:
         yield office
 
 
@@ -340,6 +389,7 @@ async def _back(office: Office) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.harm
 async def test_acknowledged_orders_survive_kill_9_of_postgres(own_postgres: Postgres, fragile: Office) -> None:
     """Three times kill -9 while orders are saved: each acknowledged one is there, once, with a code."""
     ledger, acknowledged = fragile.app[LEDGER], []
@@ -389,11 +439,19 @@ async def test_desk_goes_on_while_postgres_is_away(own_postgres: Postgres, fragi
     key = str(uuid.uuid4())
     status, saved = await agent.ask("POST", f"/api/v1/calls/{after}/order", order(key=key))
     assert (status, saved["code"], saved["stored"]) == (201, None, "journal")
+    prank = order("invalid") | {"given": {"reason": "骚扰"}}
+    status, saved = await agent.ask("POST", f"/api/v1/calls/{after}/order", prank)
+    assert (status, saved["state"], saved["stored"]) == (201, "submitted", "journal")
     own_postgres.thaw()
     await _back(fragile)
     # The page asks again with the same key, and learns the code.
     status, saved = await agent.ask("POST", f"/api/v1/calls/{after}/order", order(key=key))
     assert (status, saved["stored"]) == (201, "database")
     assert is_order_code(saved["code"])
+    async with fragile.engine.connect() as connection:
+        waits = select(tables.orders.c.state, tables.orders.c.proposal["event"].astext)
+        assert (await connection.execute(waits.where(tables.orders.c.proposal.is_not(None)))).all() == [
+            ("submitted", "mark_invalid")
+        ]
     fragile.app[DRAFTS]._memory.clear()
     assert (await agent.ask("GET", url))[1]["draft"]["form"]["subject"] == "第 2 版"

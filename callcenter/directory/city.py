@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
 
-from callcenter.api import Model
+from callcenter.api import Day, Model
 
 DATA: Final = Path(__file__).with_name("data")
 
@@ -28,6 +28,7 @@ class Department(Named):
 
     kind: Literal["bureau", "partner"]
     short_zh: str = ""
+    saturday_domain: str = ""  # of the six that counters serve on Saturdays (domain.md R67)
 
 
 class Region(Named):
@@ -35,6 +36,9 @@ class Region(Named):
 
     parent: str
     level: Literal["district", "street"]
+    #: About its middle, WGS-84 in degrees, where the city's tables have it: of districts.
+    lat: float | None = None
+    lon: float | None = None
 
 
 class Category(Named):
@@ -62,13 +66,58 @@ class Kind(Named):
 
 
 class Hotline(Model):
-    """A telephone number of the city and whose it is."""
+    """A telephone number of the city and whose it is. `retained`: its bureau keeps its own line (domain.md R13)."""
 
     number: Code
     mode: Literal["emergency", "unified", "kb_subscriber", "merged", "parallel", "subcentre"]
     owner: Code
     zh: Text
     en: Text
+    retained: bool
+
+
+#: `09:00`, and `24:00` for the end of a day.
+Clock = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+
+
+class Hours(Model):
+    """From when until when, on which days, for whom: those with an appointment, matters of some domains."""
+
+    on: Literal["every_day", "working_day", "saturday"]
+    start: Clock
+    end: Clock
+    booked: bool
+    domains: list[str]
+
+
+class ServiceCalendar(Model):
+    """A calendar (日历) that places share: the hotline's, offices', counters'; sources in domain.md 3.5."""
+
+    code: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")]
+    zh: Text
+    en: Text
+    kind: Literal["clock", "day_count", "hours"]
+    spans: list[Hours]
+
+
+class Festival(Model):
+    """A holiday's name and its days off."""
+
+    zh: Text
+    en: Text
+    first: Day
+    last: Day
+
+
+class HolidayYear(Model):
+    """A year's notice of the State Council (放假安排): days off, make-up days, and where it was published."""
+
+    year: int
+    published: bool
+    notices: list[str]
+    off: list[Day]
+    made_up: list[Day]
+    holidays: list[Festival]
 
 
 Shape = TypeVar("Shape", bound=Model)
@@ -88,6 +137,8 @@ CATEGORIES: Final = _by_code(_table("categories", Category))
 KINDS: Final = _by_code(_table("request_kinds", Kind))
 URGENCIES: Final = _by_code(_table("urgency_levels", Named))
 HOTLINES: Final = _by_code(_table("hotlines", Hotline), "number")
+SERVICE_CALENDARS: Final = _by_code(_table("service_calendars", ServiceCalendar))
+HOLIDAYS: Final = _table("holidays", HolidayYear)
 
 #: What a request can be filed under.
 LEAVES: Final = {code: category for code, category in CATEGORIES.items() if category.parent}
