@@ -16,7 +16,7 @@ from asyncpg.exceptions import (
     OperatorInterventionError,
     PostgresConnectionError,
 )
-from sqlalchemy import AdaptedConnection, event
+from sqlalchemy import URL, AdaptedConnection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -44,23 +44,29 @@ class DatabaseAway(Exception):
     """Postgres does not answer, or says that it cannot now."""
 
 
-def make_engine(url: str, *, connections: int = 8, name: str = "callcenter") -> AsyncEngine:
+def make_engine(
+    url: str | URL, *, connections: int = 8, name: str = "callcenter", silence: float | None = SILENCE_SECONDS
+) -> AsyncEngine:
     """An engine for `postgresql://user:password@host:port/name`; connects when first used.
 
     Args:
         connections: how many at most.
         name: what the connections are called in pg_stat_activity.
+        silence: seconds after which a statement without an answer is given up; None: whoever asks has the patience.
     """
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=CONNECT_SECONDS,
+        pool_use_lifo=True,  # the same few at work: each has prepared statements of its own to remember
         pool_recycle=1800,
         hide_parameters=True,  # an error's text must not carry a citizen's number
         connect_args={
             "timeout": CONNECT_SECONDS,
-            "command_timeout": SILENCE_SECONDS,
+            "command_timeout": silence,
+            # The service asks some hundred questions; to prepare one anew costs more than to ask it.
+            "prepared_statement_cache_size": 500,
             "server_settings": {
                 "application_name": name,
                 "timezone": "UTC",

@@ -8,6 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from callcenter.store.engine import make_engine
+
 _ONE_AT_A_TIME = 12345  # advisory lock: two services that start together migrate one after the other
 
 
@@ -17,10 +19,15 @@ class SchemaTooNew(Exception):
 
 async def migrate(engine: AsyncEngine) -> None:
     """Run what is missing, all of it in one transaction. Raises SchemaTooNew."""
-    async with engine.begin() as connection:
-        await connection.execute(text("SET LOCAL statement_timeout = 0"))
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
-        await connection.run_sync(_upgrade)
+    # An index of millions of rows is made in minutes, in which Postgres says nothing.
+    patient = make_engine(engine.url, connections=1, name="migration", silence=None)
+    try:
+        async with patient.begin() as connection:
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+            await connection.run_sync(_upgrade)
+    finally:
+        await patient.dispose()
 
 
 def _upgrade(connection: Connection) -> None:
