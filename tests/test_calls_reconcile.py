@@ -75,6 +75,13 @@ def test_what_has_just_happened_is_on_its_way() -> None:
     assert why(None, open_call(NOW - timedelta(seconds=1))) is None
 
 
+def test_what_is_older_than_the_files_is_counted_and_not_compared() -> None:
+    ledger = {f"n1-1.{n}": known(arrived_at=START - timedelta(hours=n)) for n in range(3)}
+    balance = compare(ledger, [("n1-1.0", known())], now=NOW, since=START - timedelta(minutes=1))
+    assert (balance.before, balance.offered, balance.unexplained) == (2, 1, [])
+    assert "       2  before the files" in "\n".join(report(balance, "title"))
+
+
 calls = st.builds(
     known,
     arrived_at=st.datetimes(datetime(2026, 11, 20), datetime(2026, 11, 22), timezones=st.just(UTC)),

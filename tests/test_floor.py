@@ -10,23 +10,27 @@ from hypothesis import strategies as st
 from stories import STORIES, Told, facts_of, told, traffic
 from walks import START, Step, take, walks
 
+from agents.guard import GUARD
 from agents.queues import SETTLE
-from agents.seats import Phone, SeatState
+from agents.seats import WRAP_UP, Phone, SeatState
 from callcenter.asterisk import facts
 from callcenter.asterisk.facts import Alive, Member, Snapshot
 from callcenter.floor.acts import wanted
 from callcenter.floor.changes import (
     CallEnded,
+    CallGuarded,
     CallLate,
     Change,
     Corrected,
     PhoneGone,
     SeatMoved,
     TalkEnded,
+    WrapUpCut,
     WrapUpOver,
 )
-from callcenter.floor.model import Call, Floor, LegEnd, Side, millis
-from callcenter.floor.step import PHONE_GONE_AFTER, next_tick, outcome_of, reconcile, tick
+from callcenter.floor.model import Call, Floor, LegEnd, LegKind, Side, millis
+from callcenter.floor.resync import reconcile
+from callcenter.floor.step import PHONE_GONE_AFTER, next_tick, outcome_of, tick
 
 CALL = f"{NODE}-1.0"
 CITIZEN = "PJSIP/trunk-00000001"
@@ -105,6 +109,12 @@ ENDS: dict[str, list[tuple[str, str | None, list[tuple[str, bool]]]]] = {
     "chinese_name": [("answered", "agent", [COMPLETED])],
     "no_number": [("answered", "agent", [COMPLETED])],
     "forged_event": [("answered", "agent", [COMPLETED])],
+    "pulled_and_answered": [("answered", "agent", [COMPLETED])],
+    "pulled_and_hung_up_by_the_citizen": [("answered", "caller", [COMPLETED])],
+    "pulled_and_given_up": [("abandoned_ringing", "caller", [CANCELLED])],
+    "pulled_to_nobody_then_answered": [("answered", "caller", [MISSED, COMPLETED])],
+    "pulled_and_declined_then_answered": [("answered", "caller", [MISSED, COMPLETED])],
+    "pulled_while_another_rings": [("answered", "caller", [CANCELLED, COMPLETED])],
 }
 
 
@@ -205,7 +215,7 @@ def test_seats_in_the_story_of_an_answered_call() -> None:
 # --- every state of a seat --------------------------------------------------------------------------------------------
 
 
-def test_all_eight_states() -> None:
+def test_all_nine_states() -> None:
     t = Told()
     t.tell(seated(0, pause="NOTREADY"))
     seen = [state(t)]
@@ -222,6 +232,7 @@ def test_all_eight_states() -> None:
     then(facts.TalkOver(after(6), CALL, PHONE, Side.AGENT))
     then(paused(6.01, "WRAPUP"))
     then(paused(7, None))
+    then(paused(7.5, "CALLBACK"))
     then(paused(8, "MEAL"))
     then(paused(9, "UNREACHABLE"))
     then(reached(10, False))
@@ -236,6 +247,7 @@ def test_all_eight_states() -> None:
         SeatState.WRAP_UP,
         SeatState.WRAP_UP,
         SeatState.READY,
+        SeatState.RESERVED,
         SeatState.BREAK,
         SeatState.UNREACHABLE,
         SeatState.UNREACHABLE,
@@ -390,8 +402,10 @@ def test_late_by_the_answer_and_late_by_the_clock_agree(wait: float, late: bool)
     assert by_answer.floor.calls[CALL].late is late
     by_clock = Told()
     by_clock.tell(arrived(), queued(1))
+    tick(by_clock.floor, after(1 + 14.9))  # the guard's deadlines before
     changes = tick(by_clock.floor, after(1 + wait))
-    assert [type(change) for change in changes] == ([CallLate] if late else [])
+    assert (CallLate in map(type, changes)) is late
+    tick(by_clock.floor, after(16))
     assert next_tick(by_clock.floor) == (None if late else after(16.001))
 
 
@@ -402,6 +416,32 @@ def test_who_is_answered_or_gone_does_not_become_late() -> None:
     t = Told()
     t.tell(arrived(), queued(), facts.Left(after(5), CALL, "TIMEOUT"))
     assert tick(t.floor, after(60)) == []
+
+
+def test_the_guard_is_told_at_each_deadline_of_a_call_that_still_waits() -> None:
+    t = Told()
+    t.tell(arrived(), queued())
+    assert next_tick(t.floor) == after(5)
+    told = [change for second in range(1, 20) for change in tick(t.floor, after(second))]
+    guarded = [(change.at, change.act) for change in told if isinstance(change, CallGuarded)]
+    assert guarded == [(after(each.seconds), each.act) for each in GUARD]
+    assert t.floor.calls[CALL].act is GUARD[-1].act
+    t = Told()
+    t.tell(seated(), arrived(), queued(), rang(), picked_up(4))
+    assert not tick(t.floor, after(30)), "who is answered needs no guard"
+
+
+def test_the_guard_ends_the_longest_wrap_up_and_none_before_its_least() -> None:
+    t = Told()
+    t.tell(seated(), paused(10, WRAP_UP), arrived(0), queued(0))
+    assert not [change for change in tick(t.floor, after(24.9)) if isinstance(change, WrapUpCut)]
+    cut = [change for change in tick(t.floor, after(25)) if isinstance(change, WrapUpCut)]
+    assert [(change.seat.number, change.call.id) for change in cut] == [("1001", CALL)]
+    assert not [change for change in tick(t.floor, after(26)) if isinstance(change, WrapUpCut)], "once for a call"
+    t.tell(paused(26, None))
+    assert t.floor.seats["1001"].cut_at == after(25), "the agent is told until the next pause"
+    t.tell(paused(60, WRAP_UP))
+    assert t.floor.seats["1001"].cut_at is None
 
 
 def test_both_clocks_of_a_wait() -> None:
@@ -466,6 +506,29 @@ def test_a_talk_passed_on_is_transferred() -> None:
     t.tell(facts.TalkOver(after(2), CALL, PHONE, None))
     assert t.floor.calls[CALL].legs[0].how is LegEnd.TRANSFERRED
     assert t.floor.calls[CALL].ended_by is None
+
+
+@pytest.mark.parametrize("way", ["queue", "seat"])
+def test_a_call_that_goes_on_was_not_ended_by_the_agent_whatever_app_queue_says(way: str) -> None:
+    t = Told()
+    t.tell(seated())
+    talking(t)
+    t.tell(facts.TalkOver(after(2), CALL, PHONE, Side.AGENT))
+    other = facts.Rang(after(2.1), CALL, "1002", Phone.DESK, PHONE + "2", kind=LegKind.TRANSFER)
+    t.tell(facts.Queued(after(2.1), CALL, "enterprise") if way == "queue" else other)
+    assert t.floor.calls[CALL].legs[0].how is LegEnd.TRANSFERRED
+    assert t.floor.calls[CALL].ended_by is None
+    t.tell(hung_up(4))
+    assert t.ended[CALL].ended_by is Side.CALLER
+
+
+def test_the_agent_ended_a_call_also_when_that_is_told_after_the_end_of_the_phones_channel() -> None:
+    t = Told()
+    t.tell(seated())
+    talking(t)
+    t.tell(facts.HungUp(after(2), PHONE, None), facts.TalkOver(after(2), CALL, "", Side.AGENT), hung_up(2.1))
+    assert t.ended[CALL].ended_by is Side.AGENT
+    assert t.ended[CALL].legs[0].how is LegEnd.COMPLETED
 
 
 def test_the_outcome_of_a_call_that_rang_in_vain() -> None:
@@ -603,7 +666,7 @@ def test_seats_are_what_asterisk_says() -> None:
     t.tell(seated(), seated(0, "english"), paused(1, "WRAPUP"))
     t.tell(snapshot(10, members=(LI,), reachable=HERE))
     seat = t.floor.seats["1001"]
-    assert (seat.state, seat.queues, seat.pause, seat.call) == (SeatState.READY, {"citizen"}, None, None)
+    assert (seat.state, seat.queues, seat.pause, seat.call) == (SeatState.READY, {"citizen": 0}, None, None)
     t.tell(snapshot(20, members=(LI,), reachable={}))
     assert state(t) is SeatState.UNREACHABLE
     t.tell(snapshot(30))

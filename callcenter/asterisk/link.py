@@ -25,7 +25,17 @@ from panoramisk.message import Message
 from agents.seats import Phone
 from callcenter import metrics
 from callcenter.asterisk import actions
-from callcenter.asterisk.facts import Alive, Member, Reader, Snapshot, device_reachable, is_citizen, moment, phone_of
+from callcenter.asterisk.facts import (
+    Alive,
+    Member,
+    Reader,
+    Snapshot,
+    device_reachable,
+    is_citizen,
+    is_dialled,
+    moment,
+    phone_of,
+)
 from callcenter.asterisk.frames import Authentic, FrameTooLong, Splitter, parse
 from dialplan import names
 
@@ -35,6 +45,7 @@ ACTION_DEADLINE: Final = 5.0
 PING_EVERY: Final = 1.5
 PING_DEADLINE: Final = 1.5
 MISSED_PINGS: Final = 2
+JOINED_WITHIN: Final = 1.0  # seconds from a phone's answer to its talk, on a busy machine
 OLDEST_ASTERISK: Final = (20, 0, 0)
 RETRY_FIRST: Final = 0.2
 RETRY_MOST: Final = 10.0
@@ -234,11 +245,42 @@ class Line:
             metrics.AMI_RECONNECTS.inc()
 
     async def act(self, action: actions.Action) -> None:
-        """Have Asterisk do something, once. Its effect comes back as facts. Raises LineAway, ActionRefused."""
+        """Have Asterisk do something, once. Its effect comes back as facts. Raises LineAway, ActionRefused.
+
+        What it refuses because it is too early is asked for again, for a moment.
+        """
+        patient_until = time.monotonic() + JOINED_WITHIN
+        while True:
+            try:
+                await self._ask(action)
+                return
+            except ActionRefused as refusal:
+                if actions.is_so_already(action, str(refusal)):
+                    return
+                if not actions.is_too_early(action, str(refusal)) or time.monotonic() > patient_until:
+                    raise
+            await asyncio.sleep(JOINED_WITHIN / 10)
+
+    async def reachable(self, number: str, phone: Phone) -> bool:
+        """Whether a seat's phone could ring, as Asterisk knows ahead of its events. Raises LineAway, ActionRefused."""
+        (answer,) = await self._ask(actions.device_state(number, phone))
+        return device_reachable(answer["Value"])
+
+    async def global_(self, name: str) -> str:
+        """A global variable of the dialplan; empty when there is none. Raises LineAway, ActionRefused."""
+        (answer,) = await self._ask(actions.get_global(name))
+        return answer["Value"]
+
+    async def in_room(self, call: str) -> int:
+        """How many are in a call's room. Raises LineAway, ActionRefused."""
+        (answer,) = await self._ask(actions.in_room(self.reader.number(call)))
+        return int(answer["Value"] or 0)
+
+    async def _ask(self, action: actions.Action) -> list[Item]:
         wire = self._actions
         if wire is None or self.state is LineState.AWAY:
             raise LineAway(self.why)
-        await wire.ask(action)
+        return await wire.ask(action)
 
     async def resync(self) -> None:
         """Have the floor take a snapshot, while events are held back behind it. Raises LineAway."""
@@ -425,14 +467,20 @@ def _alive(reader: Reader, now: datetime, item: Item) -> Alive | None:
     if item["Event"] != "CoreShowChannel" or not item["Uniqueid"]:
         return None
     own = is_citizen(item["Channel"])
-    if not own and phone_of(item["Channel"]) is None:
+    if not own and not is_dialled(item["Channel"]):
         return None
+    call = reader.call_id(item["Uniqueid"] if own else item["Linkedid"])
     hours, minutes, seconds = (int(part) for part in item["Duration"].split(":"))
+    since = now - timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if own:
+        # The duration is cut off to whole seconds, and the answer took its time: the id tells the second of the birth.
+        born = datetime.fromtimestamp(int(call.rpartition("-")[2].partition(".")[0]), UTC)
+        since = sorted((born, since, born + timedelta(seconds=1)))[1]
     return Alive(
         channel=item["Channel"],
-        call=reader.call_id(item["Uniqueid"] if own else item["Linkedid"]),
+        call=call,
         own=own,
-        since=now - timedelta(hours=hours, minutes=minutes, seconds=seconds),
+        since=since,
         number=item["CallerIDNum"],
         up=item["ChannelStateDesc"] == "Up",
     )
@@ -449,4 +497,5 @@ def _member(item: Item) -> Member | None:
         queue=item["Queue"],
         pause=(item["PausedReason"] or "PAUSED") if paused else None,
         paused_at=moment(item["LastPause"]) if paused and item["LastPause"] not in {"", "0"} else None,
+        tier=int(item["Penalty"]),
     )

@@ -1,7 +1,6 @@
 """`callcenter reconcile`: the ledger against Asterisk's files; exit code 1 when something is not explained."""
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,8 +12,7 @@ from callcenter.asterisk.facts import Reader
 from callcenter.asterisk.files import SureFiles
 from callcenter.calls.reconcile import Balance, Known, compare
 from callcenter.settings import Settings
-from callcenter.standalone import CannotStart
-from callcenter.store.engine import DatabaseAway, make_engine, within
+from callcenter.store.command import ask_database
 from callcenter.store.pages import day_bounds
 from callcenter.store.tables import calls
 
@@ -28,24 +26,21 @@ NAMES: Final = {
     Outcome.NOBODY_ON_DUTY: "无人值守",
     Outcome.REFUSED: "拒接",
     Outcome.INTERRUPTED: "系统中断",
+    Outcome.CALLBACK: "预约回电",
+    Outcome.NOT_REACHED: "回电未接通",
     Outcome.UNKNOWN_GAP: "记录缺口",
 }
 
 
 def reconcile(settings: Settings, day: datetime | None) -> int:
     """Print the balance of a day, or of all days; the exit code. Raises CannotStart when Postgres is away."""
-    if settings.database_url is None:
-        raise CannotStart(
-            "no database: set CALLCENTER_DATABASE_URL, or CALLCENTER_HOME to the folder of `callcenter up`"
-        )
     between = day_bounds(day.date(), settings.zone) if day else None
-    try:
-        ledger = asyncio.run(_ledger(settings.database_url.get_secret_value(), settings.node))
-    except DatabaseAway as error:
-        raise CannotStart(f"{error} (CALLCENTER_DATABASE_URL)") from error
-    balance = compare(ledger, _files(settings), now=datetime.now(UTC), between=between)
+    ledger = ask_database(settings, "reconcile", lambda engine: _read(engine, settings.node), seconds=SECONDS)
+    told, since = _files(settings)
+    balance = compare(ledger, told, now=datetime.now(UTC), between=between, since=since)
     which = f"{day:%Y-%m-%d}" if day else "全部日期 all days"
-    print("\n".join(report(balance, f"对账 Reconciliation · {settings.node} · {which}")))
+    from_ = f" · 文件自 files since {since.astimezone(settings.zone):%Y-%m-%d %H:%M}" if since else ""
+    print("\n".join(report(balance, f"对账 Reconciliation · {settings.node} · {which}{from_}")))
     return 1 if balance.unexplained else 0
 
 
@@ -56,17 +51,11 @@ def report(balance: Balance, title: str) -> Iterator[str]:
     for outcome, name in NAMES.items():
         yield f"{balance.outcomes.get(outcome, 0):>8}    {outcome} {name}"
     yield f"{balance.in_progress:>8}    in progress 进行中"
+    if balance.before:
+        yield f"{balance.before:>8}  before the files, not compared 早于现存文件，未核对"
     yield f"{len(balance.unexplained)} unexplained 无法解释"
     for difference in balance.unexplained:
         yield f"  {difference.call_id}  {difference.why}"
-
-
-async def _ledger(url: str, node: str) -> dict[str, Known]:
-    engine = make_engine(url, connections=1, name="callcenter reconcile")
-    try:
-        return await within(SECONDS, _read(engine, node))
-    finally:
-        await engine.dispose()
 
 
 async def _read(engine: AsyncEngine, node: str) -> dict[str, Known]:
@@ -76,8 +65,11 @@ async def _read(engine: AsyncEngine, node: str) -> dict[str, Known]:
         return {row[0]: Known(*row[1:]) for row in rows}
 
 
-def _files(settings: Settings) -> Iterator[tuple[str, Known]]:
+def _files(settings: Settings) -> tuple[Sequence[tuple[str, Known]], datetime | None]:
+    """What the files know of each call, those put aside too, and when they begin."""
     files = SureFiles(settings.asterisk_log, Reader(settings.node, settings.system_name.get_secret_value()), [])
     ended = files.read().ended
-    for call in (*ended, *files.floor.calls.values()):
-        yield call.id, Known(call.arrived_at, call.answered_at, call.ended_at, call.outcome)
+    return [
+        (call.id, Known(call.arrived_at, call.answered_at, call.ended_at, call.outcome))
+        for call in (*ended, *files.floor.calls.values())
+    ], files.since

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -35,17 +35,24 @@ class SurePath:
         *,
         number_key: bytes,
         repaired: Callable[[], None],
+        told: Callable[[Sequence[Call]], Awaitable[None]],
     ) -> None:
         self._engine = engine
         self._log_folder = log_folder
         self._reader = reader
         self._number_key = number_key
         self._repaired = repaired
+        self._told = told
         self._files: SureFiles | None = None
         self._reading = asyncio.Lock()
         self._ended: deque[Call] = deque()
         self._offsets: list[Offset] = []
         self._committed: list[Offset] = []
+
+    @property
+    def committed(self) -> Sequence[Offset]:
+        """Up to where the ledger has what the files tell; empty until that is known."""
+        return self._committed
 
     async def known(self) -> Mapping[str, Call]:
         """The calls as the files know them at this moment: open ones, and those that ended lately."""
@@ -83,6 +90,8 @@ class SurePath:
         while self._ended or self._offsets != self._committed:
             batch, offsets = list(islice(self._ended, CALLS_AT_ONCE)), self._offsets
             last = len(batch) == len(self._ended)
+            if batch:
+                await self._told(batch)
             # Offsets only with the last of the calls that they stand for.
             await commit_sure(
                 self._engine,

@@ -20,6 +20,7 @@ import structlog
 
 from callcenter import metrics
 from callcenter.calls.rows import Record, from_json, to_json
+from callcenter.disk import sync_folder
 
 FILE_BYTES: Final = 4 * 2**20  # what is read into memory, and done again after a crash, at most
 _HEAD: Final = 18  # two numbers of eight hexadecimal digits, and a blank after each
@@ -135,11 +136,7 @@ class Journal:
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._files.append(path)
         self._next += 1
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the name of the file must survive too
-        finally:
-            os.close(folder)
+        sync_folder(self._folder)
         return self._file
 
     def _seal(self) -> None:

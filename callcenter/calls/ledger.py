@@ -48,7 +48,7 @@ class Ledger:
         self._engine = engine
         self._journal = journal
         self._writers = writers
-        self._patience = patience
+        self.patience = patience
         self._waiting = asyncio.Event()
         # Shut while the last of the journal is written: who writes without a pause would keep it from ever ending.
         self._door = asyncio.Lock()
@@ -85,7 +85,7 @@ class Ledger:
                 pass  # the last of the journal is on its way: wait a moment, then go straight
         if not self.away:
             try:
-                await within(self._patience, write(records))
+                await within(self.patience, write(records))
             except DatabaseAway as error:
                 if not self.away:
                     self.away = True
@@ -108,7 +108,7 @@ class Ledger:
             rows += await self._replay_file(file, REPLAY_SECONDS)
         async with self._door:
             while file := await self._journal.oldest():
-                rows += await self._replay_file(file, self._patience)
+                rows += await self._replay_file(file, self.patience)
             self._waiting.clear()
             self.away = False
         seconds = asyncio.get_running_loop().time() - began

@@ -37,11 +37,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Offered calls by outcome, those in progress, and what is not explained."""
+    """Offered calls by outcome, those in progress, and what is not explained.
+
+    `before`: calls of the ledger that came before the oldest file begins; they are none of the others, for nothing is
+    left that they could be held against.
+    """
 
     outcomes: Mapping[Outcome, int]
     in_progress: int
     unexplained: list[Difference]
+    before: int = 0
 
     @property
     def offered(self) -> int:
@@ -54,23 +59,28 @@ def compare(
     *,
     now: datetime,
     between: tuple[datetime, datetime] | None = None,
+    since: datetime | None = None,
 ) -> Balance:
     """Compare ledger and files, call by call.
 
     Args:
         files: pairs of call id and what the files know; an id that comes twice is a difference.
         between: count only calls that arrived in [first, second), by either side.
+        since: when the files begin; of a call that came before, they need not know.
     """
     told = list(files)
     by_files = dict(told)
     times = Counter(call_id for call_id, _ in told)
     outcomes: Counter[Outcome] = Counter()
-    in_progress = 0
+    in_progress = before = 0
     unexplained: list[Difference] = []
     for call_id in sorted(ledger.keys() | by_files.keys()):
         ours, theirs = ledger.get(call_id), by_files.get(call_id)
         sides = [side for side in (ours, theirs) if side]
         if between and not any(between[0] <= side.arrived_at < between[1] for side in sides):
+            continue
+        if ours and not theirs and since and ours.arrived_at < since:
+            before += 1
             continue
         settled = all(side.last < now - SETTLING for side in sides)
         why = _difference(ours, theirs, times[call_id]) if settled else None
@@ -81,7 +91,7 @@ def compare(
             outcomes[Outcome(outcome)] += 1
         else:
             in_progress += 1
-    return Balance(outcomes, in_progress, unexplained)
+    return Balance(outcomes, in_progress, unexplained, before)
 
 
 def _difference(ours: Known | None, theirs: Known | None, times_in_files: int) -> str | None:

@@ -13,27 +13,36 @@ from callcenter import metrics
 from callcenter.calls.journal import JournalRefused
 from callcenter.calls.ledger import Ledger
 from callcenter.calls.numbers import blind_index
-from callcenter.calls.rows import Record, Row, call_row, seat_row, segment_row
+from callcenter.calls.rows import Record, Row, call_row, guard_row, seat_row, segment_row, supervision_rows
 from callcenter.floor.changes import (
     CallAnswered,
     CallArrived,
     CallChose,
     CallEnded,
+    CallGuarded,
     CallHeld,
     CallLate,
     CallLeft,
+    CallMoved,
     CallQueued,
+    CallRaised,
     CallRang,
+    CallRecorded,
+    CallSurveyed,
     Change,
     RingEnded,
     SeatMoved,
+    SupervisionMoved,
     TalkEnded,
+    WrapUpCut,
 )
 from callcenter.floor.model import Call, Leg
 
 GATHER_SECONDS: Final = 1.0  # changes of one call within this time become one row
 BUFFER_ROWS: Final = 50_000
-REMEMBERED_CALLS: Final = 5_000
+REMEMBERED_CALLS: Final = 1_000
+#: The guard's act that app_queue knows nothing of.
+END_WRAP_UP: Final = "end_wrap_up"
 _MICROSECOND: Final = 1_000_000
 
 log = structlog.get_logger()
@@ -82,11 +91,35 @@ class Recorder:
                         self._put(
                             partial(Record, "seat_states", row), "seat_states", row["seat"], row["since"].isoformat()
                         )
+                case SupervisionMoved():
+                    for row in supervision_rows(change):
+                        self._put(
+                            partial(Record, "supervisions", row),
+                            "supervisions",
+                            str(row["id"]),
+                            row["since"].isoformat(),
+                        )
                 case CallRang() | RingEnded() | CallAnswered() | TalkEnded():
                     self._note(change.call, change.at, (change.leg,))
                 case CallEnded():
                     self._note(change.call, change.at, change.call.legs)
-                case CallArrived() | CallChose() | CallQueued() | CallLeft() | CallLate() | CallHeld():
+                case CallGuarded():
+                    self._note(change.call, change.at, ())
+                    self._guard(change.call, change.act, change.at)
+                case WrapUpCut():
+                    self._guard(change.call, END_WRAP_UP, change.at, change.seat.number)
+                case (
+                    CallArrived()
+                    | CallChose()
+                    | CallQueued()
+                    | CallLeft()
+                    | CallLate()
+                    | CallHeld()
+                    | CallMoved()
+                    | CallRaised()
+                ):
+                    self._note(change.call, change.at, ())
+                case CallRecorded() | CallSurveyed():
                     self._note(change.call, change.at, ())
         if self._pending:
             self._changed.set()
@@ -113,6 +146,9 @@ class Recorder:
             self._put(partial(_segment, call.id, n, leg), "segments", call.id, str(n))
         if moved:
             self._remember(call, blind_index(self._number_key, call.number))
+
+    def _guard(self, call: Call, act: str, at: datetime, seat: str = "") -> None:
+        self._put(partial(Record, "guard_acts", guard_row(call.id, act, at, seat)), "guard_acts", call.id, act)
 
     def _call(self, call: Call, version: int) -> Record:
         row = call_row(call, node=self._node, number_key=self._number_key, source="line", version=version)

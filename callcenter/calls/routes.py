@@ -7,10 +7,11 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from callcenter.api import ENGINE, SETTINGS, Ask, Day, Model, Moment, Problem, Routes
+from callcenter.api import ENGINE, READING, SETTINGS, Ask, Day, Model, Moment, Problem, Routes
 from callcenter.calls import queries
 from callcenter.calls.numbers import blind_index
 from callcenter.calls.recorder import Recent, Recorder
+from callcenter.clock import now
 from callcenter.log import mask
 from callcenter.store.engine import SILENCE_SECONDS, within
 from callcenter.store.pages import Cursor, Limit, cursor, day_bounds
@@ -43,6 +44,8 @@ class CallsQuery(Model):
             "nobody_on_duty",
             "refused",
             "interrupted",
+            "callback",
+            "not_reached",
             "unknown_gap",
         ]
         | None
@@ -82,6 +85,9 @@ class CallRecord(Model):
     seat: str | None
     login: str | None
     late: bool
+    direction: str
+    origin: str | None
+    priority: str
     order: OrderMark | None
     source: str
 
@@ -102,10 +108,56 @@ class Segment(Model):
     ended_at: Moment | None
     how: str | None
     talk_ms: int | None
+    why: str
+    kind: str
+    line: str
+
+
+class Recording(Model):
+    """What is told of a recording; hearing it is another matter. `gap` is missing or short, by `gap_ms`."""
+
+    recorded_at: Moment
+    length_ms: int
+    gap: str | None
+    gap_ms: int | None
+    hold: str | None
+    deleted_at: Moment | None
+
+
+class Survey(Model):
+    """What the citizen answered after the talk (满意度评价); None: asked, and no answer."""
+
+    asked_at: Moment
+    solved: str | None
+    satisfied: str | None
+
+
+class GuardAct(Model):
+    """What the guard of the 15 seconds did; `seat` is where it ended a wrap-up."""
+
+    act: str
+    at: Moment
+    seat: str
 
 
 class CallDetail(CallRecord):
     segments: list[Segment]
+    recording: Recording | None
+    survey: Survey | None
+    guard: list[GuardAct]
+
+
+class SurveyFigures(Model):
+    """Today's answers. `yes` and `no`: solved or not; the other three: how satisfied."""
+
+    answered: int
+    asked: int
+    rated: int
+    yes: int
+    no: int
+    satisfied: int
+    basically: int
+    dissatisfied: int
 
 
 class CallPage(Model):
@@ -133,6 +185,7 @@ async def list_calls(ask: Ask[None, CallsQuery]) -> CallPage:
                 seat=query.seat,
                 number_key=key,
                 login=None if ask.user.may("see_all_calls") else ask.user.login,
+                person=ask.user,
             )
 
     found = await within(SILENCE_SECONDS, find(ask.app[ENGINE]))
@@ -147,16 +200,37 @@ async def list_calls(ask: Ask[None, CallsQuery]) -> CallPage:
 async def show_call(ask: Ask[None, None, CallPath]) -> CallDetail:
     """One call with its segments."""
 
-    async def find(engine: AsyncEngine) -> tuple[RowMapping | None, queries.Found]:
+    async def find(engine: AsyncEngine) -> tuple[RowMapping | None, queries.Found, RowMapping | None, queries.Found]:
         async with engine.connect() as connection:
-            call = await queries.find_call(connection, ask.path.call_id)
-            return call, await queries.find_segments(connection, ask.path.call_id)
+            call = await queries.find_call(connection, ask.path.call_id, ask.user)
+            recording = await queries.find_recording(connection, ask.path.call_id)
+            rings = await queries.find_segments(connection, ask.path.call_id)
+            return call, rings, recording, await queries.find_guard_acts(connection, ask.path.call_id)
 
-    call, rings = await within(SILENCE_SECONDS, find(ask.app[ENGINE]))
+    call, rings, recording, acts = await within(SILENCE_SECONDS, find(ask.app[ENGINE]))
     if call is None or not (ask.user.may("see_all_calls") or any(ring["login"] == ask.user.login for ring in rings)):
         raise no_call()
     segments = [Segment(**{name: ring[name] for name in Segment.model_fields}) for ring in rings]
-    return CallDetail.of(call, segments=segments)
+    asked_at = call["surveyed_at"]
+    return CallDetail.of(
+        call,
+        segments=segments,
+        recording=Recording(**recording) if recording else None,
+        survey=Survey(asked_at=asked_at, solved=call["solved"], satisfied=call["satisfied"]) if asked_at else None,
+        guard=[GuardAct(act=act["act"], at=act["at"], seat=act["seat"]) for act in acts],
+    )
+
+
+@routes.get("/api/v1/surveys/today", action="see_all_calls", out=SurveyFigures)
+async def surveys_today(ask: Ask) -> SurveyFigures:
+    """How today's callers rated their calls (满意度评价)."""
+    zone = ask.app[SETTINGS].zone
+
+    async def find(engine: AsyncEngine) -> RowMapping:
+        async with engine.connect() as connection:
+            return await queries.survey_figures(connection, day_bounds(now().astimezone(zone).date(), zone))
+
+    return SurveyFigures(**await within(SILENCE_SECONDS, find(ask.app[ENGINE])))
 
 
 async def recent_call(app: web.Application, call_id: str) -> Recent:
@@ -173,7 +247,7 @@ async def recent_call(app: web.Application, call_id: str) -> Recent:
                 await queries.find_parties(connection, call_id), await queries.number_key_of(connection, call_id)
             )
 
-    return await within(SILENCE_SECONDS, find(app[ENGINE]))
+    return await within(SILENCE_SECONDS, find(app[READING]))
 
 
 def no_call() -> Problem:

@@ -18,7 +18,9 @@ from sqlalchemy import LargeBinary, Uuid
 
 from agents.seats import SeatState
 from agents.service_level import Outcome
+from agents.supervision import Mode
 from callcenter.calls.numbers import blind_index
+from callcenter.floor.changes import SupervisionMoved
 from callcenter.floor.model import Call, Leg, Seat, millis
 from callcenter.store.tables import Moment, metadata
 
@@ -39,7 +41,6 @@ def call_row(call: Call, *, node: str, number_key: bytes, source: str, version: 
     """A call as a row of `calls`. `source` is line or files."""
     talked = [leg for leg in call.legs if leg.answered_at]
     first = talked[0] if talked else None
-    talks = [millis(leg.answered_at, leg.ended_at) for leg in talked if leg.answered_at and leg.ended_at]
     outcome = call.outcome
     return {
         "id": call.id,
@@ -59,13 +60,21 @@ def call_row(call: Call, *, node: str, number_key: bytes, source: str, version: 
         "ended_at": (call.ended_at or max(known_moments(call))) if outcome else None,
         "wait_ms": call.wait_ms,
         "wait_from_invite_ms": call.wait_from_invite_ms,
-        "talk_ms": sum(talks) if talks else None,
+        "talk_ms": _talk_ms(talked),
         "held_ms": call.held_ms,
         "outcome": outcome.value if outcome else None,
         "ended_by": call.ended_by.value if call.ended_by else None,
         "seat": first.seat if first else None,
         "login": first.login or None if first else None,
         "late": call.late,
+        "recorded_at": call.recorded_at,
+        "recording": call.recording,
+        "surveyed_at": call.surveyed_at,
+        "solved": call.answers.get("solved"),
+        "satisfied": call.answers.get("satisfied"),
+        "direction": "in" if call.inbound else "callback",
+        "origin": _clean(call.origin) if call.origin else None,
+        "priority": _clean(call.priority),
         "source": source,
         "rank": _rank(outcome, first),
         "version": version,
@@ -84,8 +93,16 @@ def segment_row(call_id: str, n: int, leg: Leg) -> Row:
         "answered_at": leg.answered_at,
         "ended_at": leg.ended_at,
         "how": leg.how.value if leg.how else None,
+        "kind": leg.kind.value,
+        "line": leg.line,
         "talk_ms": millis(leg.answered_at, leg.ended_at) if leg.answered_at and leg.ended_at else None,
+        "why": leg.why,
     }
+
+
+def guard_row(call_id: str, act: str, at: datetime, seat: str = "") -> Row:
+    """An act of the guard as a row of `guard_acts`."""
+    return {"call_id": call_id, "act": act, "at": at, "seat": seat}
 
 
 def seat_row(seat: Seat, at: datetime) -> Row:
@@ -99,12 +116,46 @@ def seat_row(seat: Seat, at: datetime) -> Row:
     }
 
 
+def supervision_rows(change: SupervisionMoved) -> list[Row]:
+    """The stretches of one supervision that a change tells of, as rows of `supervisions`: each mode is one."""
+    who = change.supervision
+    stretches: list[tuple[Mode, datetime, datetime | None]] = [(*change.was, change.at)] if change.was else []
+    if not change.over and who.since:
+        stretches.append((who.mode, who.since, None))
+    return [
+        {
+            "id": UUID(who.id),
+            "since": since,
+            "login": _clean(who.login),
+            "seat": _clean(who.seat),
+            "agent": _clean(who.agent),
+            "agent_seat": _clean(who.on),
+            "call_id": _clean(who.call),
+            "mode": mode.value,
+            "channel": _clean(who.channel),
+            "until": until,
+        }
+        for mode, since, until in stretches
+    ]
+
+
 def known_moments(call: Call) -> list[datetime]:
     """Every moment that is known of a call, in no order."""
-    moments = [call.arrived_at, call.queued_at, call.left_at, call.ended_at]
+    moments = [call.arrived_at, call.queued_at, call.left_at, call.recorded_at, call.surveyed_at, call.ended_at]
     for leg in call.legs:
         moments += (leg.rung_at, leg.answered_at, leg.ended_at)
     return [moment for moment in moments if moment]
+
+
+def _talk_ms(talked: list[Leg]) -> int | None:
+    """How long the citizen's matter was talked about: a time in which several talk counts once."""
+    total, until = None, None
+    for leg in talked:
+        if leg.answered_at and leg.ended_at:
+            start = max(leg.answered_at, until) if until else leg.answered_at
+            total = (total or 0) + millis(start, max(start, leg.ended_at))
+            until = max(leg.ended_at, until) if until else leg.ended_at
+    return total
 
 
 def _rank(outcome: Outcome | None, talked: Leg | None) -> int:
@@ -132,6 +183,10 @@ _READERS: dict[str, dict[str, Callable[[str], object]]] = {
 }
 
 
+#: What a row of an older release's journal lacks.
+_YOUNGER: dict[str, Row] = {"calls": {"priority": ""}, "segments": {"why": ""}}
+
+
 def to_json(record: Record) -> bytes:
     return json.dumps(record, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -139,6 +194,7 @@ def to_json(record: Record) -> bytes:
 def from_json(data: bytes) -> Record:
     """The record back, types and all. Raises ValueError, KeyError or TypeError when it is none of ours."""
     table, row = json.loads(data)
+    row = _YOUNGER.get(table, {}) | row
     for name, read in _READERS[table].items():
         if row.get(name) is not None:
             row[name] = read(row[name])

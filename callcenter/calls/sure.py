@@ -62,16 +62,18 @@ async def _drop_incomplete(connection: AsyncConnection, legs: Mapping[str, Seque
 
     Who sat at the seat only the line may know; that is carried over.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
-    asked = select(segments.c.call_id, segments.c.seat, segments.c.login).where(
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    asked = select(segments.c.call_id, segments.c.seat, segments.c.line, segments.c.login).where(
         segments.c.call_id == any_(literal(list(legs), ARRAY(Text)))
     )
-    for call_id, seat, login in await connection.execute(asked.order_by(segments.c.call_id, segments.c.n)):
-        found.setdefault(call_id, []).append((seat, login))
+    for call_id, seat, line, login in await connection.execute(asked.order_by(segments.c.call_id, segments.c.n)):
+        found.setdefault(call_id, []).append((seat, line, login))
     for call_id, ours in found.items():
         theirs = legs[call_id]
-        if len(ours) < len(theirs) and any(seat != row["seat"] for (seat, _), row in zip(ours, theirs, strict=False)):
-            sat = {seat: login for seat, login in ours if login}
+        if len(ours) < len(theirs) and any(
+            (seat, line) != (row["seat"], row["line"]) for (seat, line, _), row in zip(ours, theirs, strict=False)
+        ):
+            sat = {seat: login for seat, _, login in ours if login}
             for row in theirs:
                 row["login"] = row["login"] or sat.get(row["seat"], "")
             await connection.execute(delete(segments).where(segments.c.call_id == call_id))

@@ -3,13 +3,16 @@
 All of it may be done twice and in any order (calls/rows.py says how rows are ranked); the guard is in the statement.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
+    ColumnClause,
     ColumnElement,
+    Integer,
     Text,
     Update,
     and_,
@@ -29,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callcenter.calls.rows import Row
 from callcenter.floor.model import LegEnd
-from callcenter.store.tables import Moment, calls, seat_states, segments
+from callcenter.store.tables import Moment, calls, guard_acts, seat_states, segments, supervisions
 
 # Written into the statement: as parameters they would be sent with every row, more of them than the row has columns.
 _EMPTY: Final = literal_column("''", Text)
@@ -77,7 +80,8 @@ def _segments_upsert() -> Insert:
         },
     }
     # Another seat at the same place: line and files count the rings differently, and the first word stands.
-    return statement.on_conflict_do_update(index_elements=[old.call_id, old.n], set_=merged, where=old.seat == new.seat)
+    same = and_(old.seat == new.seat, old.line == new.line)
+    return statement.on_conflict_do_update(index_elements=[old.call_id, old.n], set_=merged, where=same)
 
 
 def _seat_states_upsert() -> Insert:
@@ -109,6 +113,14 @@ def _seat_states_end() -> Update:
 _DIALECT: Final = create_mock_engine("postgresql+asyncpg://", lambda *_: None).dialect
 
 
+def _default(column: "ColumnClause[Any]") -> object:
+    """The column's default as the database has it; None without one."""
+    text = getattr(getattr(column, "server_default", None), "arg", None)
+    if isinstance(column.type, Boolean | Integer) and text is not None:
+        return json.loads(text)
+    return text if isinstance(column.type, Text) else None
+
+
 class _Upsert:
     """A statement that takes many rows every second: compiled once, its rows handed over as the driver wants them."""
 
@@ -117,9 +129,11 @@ class _Upsert:
         compiled = statement.compile(dialect=_DIALECT, column_keys=columns)
         self._sql = str(compiled)
         self._values = itemgetter(*(compiled.positiontup or ()))
+        #: What a row lacks that an older release has left in the journal.
+        self._lacking = {column.name: _default(column) for column in statement.table.columns}
 
     async def __call__(self, connection: AsyncConnection, rows: Iterable[Row]) -> None:
-        await connection.exec_driver_sql(self._sql, [self._values(row) for row in rows])
+        await connection.exec_driver_sql(self._sql, [self._values({**self._lacking, **row}) for row in rows])
 
 
 # Built once: the recorder uses them every second.
@@ -147,4 +161,25 @@ async def write_seat_states(connection: AsyncConnection, rows: Sequence[Row]) ->
     await connection.execute(_END_SEAT_STATES, touched)
 
 
-WRITERS: Final = {"calls": write_calls, "segments": write_segments, "seat_states": write_seat_states}
+async def write_supervisions(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Rows of rows.supervision_rows. A stretch that has ended stays so."""
+    statement = insert(supervisions)
+    until = func.coalesce(supervisions.c.until, statement.excluded.until)
+    upsert = statement.on_conflict_do_update(
+        index_elements=[supervisions.c.id, supervisions.c.since], set_={"until": until}
+    )
+    await connection.execute(upsert, list(rows))
+
+
+async def write_guard_acts(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Rows of rows.guard_row; their calls are there already. The first word stands."""
+    await connection.execute(insert(guard_acts).on_conflict_do_nothing(), rows)
+
+
+WRITERS: Final = {
+    "calls": write_calls,
+    "segments": write_segments,
+    "guard_acts": write_guard_acts,
+    "seat_states": write_seat_states,
+    "supervisions": write_supervisions,
+}

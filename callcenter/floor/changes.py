@@ -6,8 +6,10 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from agents.guard import Act
 from agents.seats import SeatState
-from callcenter.floor.model import Call, Leg, Seat
+from agents.supervision import Mode
+from callcenter.floor.model import Call, Leg, Seat, Supervision
 
 
 class CallArrived(NamedTuple):
@@ -29,6 +31,13 @@ class CallQueued(NamedTuple):
 
 class CallLeft(NamedTuple):
     """The queue gave the caller back without a person: a farewell is heard."""
+
+    at: datetime
+    call: Call
+
+
+class CallbackAsked(NamedTuple):
+    """The caller chose to be called back, at `call.callback`."""
 
     at: datetime
     call: Call
@@ -61,10 +70,54 @@ class CallLate(NamedTuple):
     call: Call
 
 
+class CallRaised(NamedTuple):
+    """The call goes before others; `call.priority` says why."""
+
+    at: datetime
+    call: Call
+
+
+class CallGuarded(NamedTuple):
+    """The call has waited through a deadline of the guard; app_queue has acted on it by itself."""
+
+    at: datetime
+    call: Call
+    act: Act
+
+
+class WrapUpCut(NamedTuple):
+    """The guard ends a wrap-up for a waiting call. Asterisk has not been told yet."""
+
+    at: datetime
+    call: Call
+    seat: Seat
+
+
 class CallHeld(NamedTuple):
     at: datetime
     call: Call
     held: bool
+
+
+class CallMoved(NamedTuple):
+    """Who hears whom has changed: the citizen waits with music, came into a room, or waits in a queue again."""
+
+    at: datetime
+    call: Call
+
+
+class CallRecorded(NamedTuple):
+    """Recording began, or could not for want of room."""
+
+    at: datetime
+    call: Call
+
+
+class CallSurveyed(NamedTuple):
+    """The citizen is asked, or has answered (满意度评价)."""
+
+    at: datetime
+    call: Call
 
 
 class TalkEnded(NamedTuple):
@@ -102,6 +155,25 @@ class PhoneGone(NamedTuple):
     seat: Seat
 
 
+class SupervisionMoved(NamedTuple):
+    """A supervisor's phone rings for, or is in, an agent's call; its mode changed; or it is over.
+
+    `was`: the mode that ended now and since when, None when none had begun.
+    """
+
+    at: datetime
+    supervision: Supervision
+    was: tuple[Mode, datetime] | None
+    over: bool
+
+
+class ModeLate(NamedTuple):
+    """A mode that a supervisor asked for has not begun."""
+
+    at: datetime
+    supervision: Supervision
+
+
 class Corrected(NamedTuple):
     """The snapshot disagreed with the floor, and the floor gave way."""
 
@@ -114,12 +186,18 @@ CallChange = (
     | CallChose
     | CallQueued
     | CallLeft
+    | CallbackAsked
     | CallRang
     | RingEnded
     | CallAnswered
     | CallLate
+    | CallRaised
+    | CallGuarded
     | CallHeld
+    | CallRecorded
+    | CallSurveyed
+    | CallMoved
     | TalkEnded
     | CallEnded
 )
-Change = CallChange | SeatMoved | WrapUpOver | PhoneGone | Corrected
+Change = CallChange | SeatMoved | WrapUpOver | WrapUpCut | PhoneGone | SupervisionMoved | ModeLate | Corrected

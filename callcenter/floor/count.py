@@ -30,10 +30,10 @@ def count(changes: Sequence[Change]) -> None:
     """Count calls offered, answered, in time and ended, and how long they waited and rang."""
     for change in changes:
         match change:
-            case CallArrived(call=call):
+            case CallArrived(call=call) if call.inbound:
                 metrics.OFFERED.labels(call.service).inc()
             case CallAnswered(call=call, leg=leg) if (
-                leg.answered_at is not None and leg.answered_at == call.answered_at
+                call.inbound and leg.answered_at is not None and leg.answered_at == call.answered_at
             ):
                 metrics.ANSWERED.labels(call.service).inc()
                 metrics.RING_SECONDS.observe(millis(leg.rung_at, leg.answered_at) / _SECOND)
@@ -41,7 +41,7 @@ def count(changes: Sequence[Change]) -> None:
                     metrics.WAIT_SECONDS.labels(call.queue).observe(call.wait_ms / _SECOND)
                     if in_time(call.wait_ms):
                         metrics.IN_TIME.labels(call.service).inc()
-            case CallEnded(call=call):
+            case CallEnded(call=call) if call.inbound:
                 metrics.ENDED.labels(call.service, call.outcome).inc()
                 if call.outcome in ABANDONED:
                     metrics.ABANDONED.labels(call.service, call.outcome.removeprefix("abandoned_")).inc()

@@ -8,8 +8,8 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from callcenter.asterisk import actions
 from callcenter.asterisk.link import ActionRefused, Line, LineAway
+from callcenter.floor.acts import leaving
 from callcenter.floor.model import Floor
 from callcenter.store.engine import DatabaseAway, within
 from callcenter.store.tables import users
@@ -28,8 +28,8 @@ async def keep_duty(engine: AsyncEngine, line: Line, floor: Floor) -> None:
             gone = await within(LOOK_EVERY, _closed(engine, seated)) if seated else ()
             for seat in [seat for seat in floor.seats.values() if seat.login in gone]:
                 log.info("seat_cleared", seat=seat.number)
-                for queue in sorted(seat.queues):
-                    await line.act(actions.unseat(seat.number, seat.phone, queue))
+                for action in leaving(seat):
+                    await line.act(action)
         except (DatabaseAway, LineAway, ActionRefused) as error:
             log.warning("duty_not_kept", why=str(error))
 

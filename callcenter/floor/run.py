@@ -10,11 +10,13 @@ import structlog
 
 from callcenter import metrics
 from callcenter.asterisk.facts import Arrived, Fact, HungUp, NotAFact
+from callcenter.asterisk.frames import Forged
 from callcenter.asterisk.link import Line, LineAway, LineState, Resync
 from callcenter.clock import now
 from callcenter.floor.changes import Change, Corrected
 from callcenter.floor.model import Call, Floor
-from callcenter.floor.step import next_tick, reconcile, step, tick
+from callcenter.floor.resync import reconcile
+from callcenter.floor.step import next_tick, step, tick
 
 log = structlog.get_logger()
 
@@ -82,13 +84,16 @@ class Runner:
         """The facts in these frames; what is forged or broken is counted and dropped."""
         found = []
         for frame in frames:
-            event = self._line.authentic.fields(frame)
+            event = self._line.authentic.event(frame)
             if event is None:
                 if not frame.startswith(b"Event: FullyBooted\r\n"):
                     self._forged()
                 continue
             try:
                 fact = self._line.reader.fact(event)
+            except Forged:
+                self._forged()
+                continue
             except NotAFact as error:
                 metrics.AMI_BROKEN.inc()
                 log.warning("event_unread", error=str(error))

@@ -10,14 +10,35 @@ from typing_extensions import TypedDict
 
 from callcenter import metrics
 from callcenter.asterisk.link import Line
+from callcenter.callbacks.flow import Waiting
 from callcenter.clock import iso, now
-from callcenter.floor.changes import Change, Corrected, PhoneGone, SeatMoved, WrapUpOver
+from callcenter.floor.changes import (
+    Change,
+    Corrected,
+    ModeLate,
+    PhoneGone,
+    SeatMoved,
+    SupervisionMoved,
+    WrapUpCut,
+    WrapUpOver,
+)
 from callcenter.floor.model import Floor, Seat
-from callcenter.floor.view import Link, Names, Patch, Pop, SeatRow, pop, rows, seat_row
+from callcenter.floor.view import (
+    Link,
+    Names,
+    Patch,
+    Pop,
+    SeatRow,
+    SupervisionRow,
+    pop,
+    rows,
+    seat_row,
+    supervision_rows,
+)
 from callcenter.reports.tally import Book
 
-#: How often a wallboard's lists change at most.
-BOARD_EVERY: Final = 0.5
+#: How often a wallboard's lists change at most: so that an event is painted within half a second (bench/board.py).
+BOARD_EVERY: Final = 0.4
 #: How often figures are sent; a screen that hears nothing for 10 s takes its view for old.
 FIGURES_EVERY: Final = 2.0
 DESK_ALIVE_EVERY: Final = 6.0
@@ -58,22 +79,37 @@ class Screen:
 
 
 class Hub:
-    """A sink of the floor. Desks hear at once what concerns them; wallboards twice a second what has changed.
+    """A sink of the floor. Desks hear at once what concerns them; wallboards now and then what has changed.
 
     Args:
         names: login -> names; read anew at each use.
+        callbacks: who waits to be called back.
+        supervision_shown: agents are shown who is in their calls. Supervisors' boards always are; no other board is.
     """
 
-    def __init__(self, floor: Floor, line: Line, book: Book, names: Callable[[], Names]) -> None:
+    def __init__(
+        self,
+        floor: Floor,
+        line: Line,
+        book: Book,
+        names: Callable[[], Names],
+        *,
+        callbacks: Callable[[], Waiting],
+        supervision_shown: bool = False,
+    ) -> None:
         self._floor = floor
         self._line = line
         self._book = book
         self._names = names
+        self._callbacks = callbacks
         self._epoch = uuid4().hex
         self._n = 0
         self._patch = Patch()
         self._link_moved = False
+        self._supervision_shown = supervision_shown
+        self._alarms: list[dict[str, Any]] = []
         self._boards: set[Screen] = set()
+        self._supervisors: set[Screen] = set()  # those of the boards that show who is in whose call
         self._desks: dict[str, Screen] = {}
         self._logins: dict[str, str] = {}  # seat -> who sits there, to tell who has just left
         self._places: dict[str, str] = {}  # login -> the seat where this person was last found
@@ -85,9 +121,11 @@ class Hub:
         logins: set[str] = set()
         for change in changes:
             match change:
-                case Corrected():
+                case Corrected() | ModeLate():
                     pass
-                case WrapUpOver(seat=seat) | PhoneGone(seat=seat):
+                case SupervisionMoved(supervision=supervision):
+                    self._tell_supervision(supervision.on)
+                case WrapUpOver(seat=seat) | WrapUpCut(seat=seat) | PhoneGone(seat=seat):
                     self._patch.seats.add(seat.number)
                 case SeatMoved(seat=seat):
                     self._patch.seats.add(seat.number)
@@ -100,6 +138,10 @@ class Hub:
                             logins.add(there.login)
         for login in logins:
             self._tell_desk(login)
+
+    def names(self) -> Names:
+        """Login -> names, as they are now."""
+        return self._names()
 
     def seat_of(self, login: str) -> Seat | None:
         """The seat at which this person sits."""
@@ -120,6 +162,7 @@ class Hub:
             "node": self._floor.node,
             "link": self.link(),
             "figures": self._book.figures(now()),
+            "callbacks": self._callbacks(),
         }
         return {**view, **rows(self._floor, self._names())}
 
@@ -128,17 +171,34 @@ class Hub:
         seat = self.seat_of(login)
         return {
             "seat": seat_row(seat, self._names()) if seat else None,
-            "call": pop(seat.call, now()) if seat and seat.call else None,
+            "call": pop(seat.call, seat, now(), self._names()) if seat and seat.call else None,
         }
 
     def link(self) -> Link:
         """How well we hear Asterisk."""
         return {"state": self._line.state, "since": iso(self._line.since), "why": self._line.why}
 
-    def add_board(self) -> Screen:
+    def tell_desks(self, logins: Iterable[str], message: dict[str, Any]) -> None:
+        """Say something to these people's desks, if they are open. It belongs to no view, and has no number."""
+        _send([self._desks[login] for login in logins if login in self._desks], message)
+
+    def tell_alarms(self, alarms: list[dict[str, Any]]) -> None:
+        """All alarms that are raised now, for every board."""
+        self._alarms = alarms
+        _send(self._boards, {"type": "alarms", "alarms": alarms})
+
+    def supervisions(self) -> list[SupervisionRow]:
+        """Who is in whose call, for supervisors."""
+        return supervision_rows(self._floor, self._names())
+
+    def add_board(self, *, supervisor: bool = False) -> Screen:
+        """A new wallboard; a supervisor's shows who is in whose call."""
         screen = Screen("floor")
-        screen.send(_json({"type": "snapshot"} | self.floor_view()))
+        shown = {"supervisions": self.supervisions()} if supervisor else {}
+        screen.send(_json({"type": "snapshot", "alarms": self._alarms} | self.floor_view() | shown))
         self._boards.add(screen)
+        if supervisor:
+            self._supervisors.add(screen)
         metrics.SCREENS.labels("floor").inc()
         return screen
 
@@ -150,12 +210,15 @@ class Hub:
         screen.send(
             _json({"type": "snapshot", "n": 0, "epoch": self._epoch, "link": self.link(), **self.desk_view(login)})
         )
+        if (seat := self.seat_of(login)) is not None and (there := self._supervised(seat)):
+            screen.send(_json({"type": "supervised", "supervised": there}))
         metrics.SCREENS.labels("desk").inc()
         return screen
 
     def drop(self, screen: Screen) -> None:
         metrics.SCREENS.labels(screen.view).dec()
         self._boards.discard(screen)
+        self._supervisors.discard(screen)
         for login in [login for login, desk in self._desks.items() if desk is screen]:
             del self._desks[login]
 
@@ -182,13 +245,29 @@ class Hub:
         while True:
             await asyncio.sleep(FIGURES_EVERY)
             if self._boards:
-                _send(self._boards, {"type": "figures", "figures": self._book.figures(now())})
+                _send(
+                    self._boards,
+                    {"type": "figures", "figures": self._book.figures(now()), "callbacks": self._callbacks()},
+                )
 
     async def keep_desks(self) -> None:
         """Tell the desks that we live, for ever."""
         while True:
             await asyncio.sleep(DESK_ALIVE_EVERY)
             _send(self._desks.values(), {"type": "alive"})
+
+    def tell_all(self, message: dict[str, Any]) -> None:
+        """Something of another room's to every screen; it is no part of what a screen shows, and has no number."""
+        _send((*self._boards, *self._desks.values()), message)
+
+    def tell(self, login: str, message: dict[str, Any]) -> None:
+        """The same to one person's desk, if it is open."""
+        if screen := self._desks.get(login):
+            screen.send(_json(message))
+
+    def is_there(self, login: str) -> bool:
+        """Whether this person's desk is open."""
+        return login in self._desks
 
     def _tell_desk(self, login: str) -> None:
         screen = self._desks.get(login)
@@ -199,6 +278,16 @@ class Hub:
             screen.shown = view
             screen.n += 1
             screen.send(_json({"type": "changes", "n": screen.n, **view}))
+
+    def _tell_supervision(self, on: str) -> None:
+        # Few and seldom: all of them each time, so that nothing can be missed.
+        _send(self._supervisors, {"type": "supervisions", "supervisions": self.supervisions()})
+        seat = self._floor.seats.get(on)
+        if self._supervision_shown and seat is not None and (screen := self._desks.get(seat.login)):
+            screen.send(_json({"type": "supervised", "supervised": self._supervised(seat)}))
+
+    def _supervised(self, seat: Seat) -> list[SupervisionRow]:
+        return supervision_rows(self._floor, self._names(), seat.number) if self._supervision_shown else []
 
     def _line_moved(self) -> None:
         self._link_moved = True

@@ -26,7 +26,8 @@ async def live(ask: Ask[None, View]) -> web.StreamResponse:
     allow(person, "see_floor" if ask.query.view == "floor" else "sit")
     socket = web.WebSocketResponse(heartbeat=30, compress=False, max_msg_size=4096)
     await socket.prepare(ask.request)
-    screen = hub.add_board() if ask.query.view == "floor" else hub.add_desk(person.login)
+    board = ask.query.view == "floor"
+    screen = hub.add_board(supervisor=person.may("supervise")) if board else hub.add_desk(person.login)
     ended = asyncio.ensure_future(_close_at_end(ask.app, ask, screen))
     writing = asyncio.ensure_future(_write(socket, screen))
     try:

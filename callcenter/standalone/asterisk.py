@@ -9,16 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dialplan
+from callcenter.asterisk import actions
 from callcenter.settings import Settings
 from callcenter.standalone import CannotStart, debian
 from callcenter.standalone.private import write
 from callcenter.standalone.processes import Part
+from dialplan import names
+from dialplan.announced import announced_conf
 from dialplan.instance import Instance, files, first_seats, links
 
 OLDEST = (20,)
 OLDEST_UNPACKED = (22, 10, 1)  # mends the June 2026 vulnerabilities and a deadlock under manager load
-SEATS = "seats.conf"
-LOOK = 0.5  # seconds between two looks at the seats' file
+LOOK = 0.5  # seconds between two looks at the files that the service writes
+#: A file that the service writes -> what has Asterisk read it again. Rules come before the dialplan that names them.
+RELOADS = {
+    names.SEATS_FILE: "module reload res_pjsip.so",
+    names.QUEUES_FILE: "queue reload parameters",
+    names.GUARD_FILE: "queue reload rules",
+    names.ROUTING_FILE: "dialplan reload",
+}
+PROBE = 2.0  # seconds that an answer may take
+PROBE_EVERY = 2.0
+LONGEST_BOOT = 90.0
+HUNG = "asterisk-hung"  # below home: how often one that hung was killed
 LONGEST_HOME = 90  # bytes: a unix socket's address has room for 107
 
 
@@ -88,11 +101,14 @@ def lay_out(instance: Instance) -> None:
         link.symlink_to(target)
     etc = instance.home / "etc"
     for shared in sorted(conf().glob("*.conf")):
-        write(etc / shared.name, shared.read_text(encoding="utf-8"))
+        # What the service has written stays: it may not be there to write it again.
+        if shared.name not in RELOADS or not (etc / shared.name).exists():
+            write(etc / shared.name, shared.read_text(encoding="utf-8"))
     for name, text in files(instance).items():
         write(etc / name, text)
-    if not (etc / SEATS).exists():
-        write(etc / SEATS, first_seats())
+    for name, text in {names.SEATS_FILE: first_seats(), names.ANNOUNCED_FILE: announced_conf({})}.items():
+        if not (etc / name).exists():
+            write(etc / name, text)
 
 
 def part(copy: Copy, instance: Instance, log: Path | None = None) -> Part:
@@ -127,27 +143,84 @@ async def ready(copy: Copy, instance: Instance) -> None:
         await asyncio.sleep(0.1)
 
 
-def seats_written(instance: Instance) -> int:
-    """When the seats' file was written, in nanoseconds."""
-    return (instance.home / "etc" / SEATS).stat().st_mtime_ns
+async def answers(instance: Instance) -> bool:
+    """Whether its manager interface takes a login and answers a ping, within `PROBE`."""
+    login = actions.login(names.ACTIONS_USER, instance.ami_actions_secret, events=False)
+    words = "".join(
+        "".join(f"{name}: {value}\r\n" for name, value in action.items()) + "\r\n" for action in (login, actions.PING)
+    )
+    try:
+        async with asyncio.timeout(PROBE):
+            reader, writer = await asyncio.open_connection(instance.host, instance.ami_port)
+            try:
+                writer.write(words.encode())
+                await reader.readuntil(b"Ping: Pong")
+            finally:
+                writer.close()
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):  # a TimeoutError is an OSError
+        return False
+    return True
 
 
-async def watch_seats(copy: Copy, instance: Instance, read: int) -> None:
-    """Have Asterisk read the seats again whenever their file changes: no restart, no right on the manager interface.
+async def unhang(part: Part, instance: Instance, silent: float, killed: Path) -> None:
+    """Kill an Asterisk that lives and answers nobody for `silent` seconds; whoever keeps the part starts it again.
 
-    `read` is what `seats_written` said before Asterisk started.
+    `killed`: file that counts how often. One that has never answered since its start is given more time.
+    """
+    process, heard, quiet = None, False, 0.0
+    while True:
+        if part.process is not process:
+            process, heard, quiet = part.process, False, 0.0
+        if await answers(instance):
+            heard, quiet = True, 0.0
+        elif process is not None and process.returncode is None:
+            # In steps of our own: a machine that slept is no Asterisk that hung.
+            quiet += PROBE + PROBE_EVERY
+            if quiet >= (silent if heard else max(silent, LONGEST_BOOT)) and part.process is process:
+                print(f"asterisk has not answered for {quiet:g} s: killing it", flush=True)
+                write(killed, str(times_hung(killed) + 1))
+                process.kill()
+                await process.wait()
+        await asyncio.sleep(PROBE_EVERY)
+
+
+def times_hung(killed: Path) -> int:
+    """What `unhang` has counted."""
+    try:
+        return int(killed.read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def written(instance: Instance) -> dict[str, int]:
+    """When each file that the service writes was written, in nanoseconds."""
+    return {name: (instance.home / "etc" / name).stat().st_mtime_ns for name in RELOADS}
+
+
+async def watch(copy: Copy, instance: Instance, read: dict[str, int]) -> None:
+    """Have Asterisk read a file again whenever the service wrote it: no restart, no right on the manager interface.
+
+    `read` is what `written` said before Asterisk started.
     """
     while True:
-        try:
-            changed = seats_written(instance)
-            if changed != read:
-                taken, printed = await cli(copy, instance, "module reload res_pjsip.so")
-                # While another reload is going on Asterisk refuses: the next look tries again.
-                if taken and "in progress" not in printed:
-                    read = changed
-        except OSError as error:
-            print(f"the seats cannot be read: {error}", flush=True)
+        await read_again(copy, instance, read)
         await asyncio.sleep(LOOK)
+
+
+async def read_again(copy: Copy, instance: Instance, read: dict[str, int]) -> bool:
+    """Have Asterisk read what was written since; whether it has read it all. `read` is brought up to date."""
+    try:
+        for name, changed in written(instance).items():
+            if changed == read[name]:
+                continue
+            taken, printed = await cli(copy, instance, RELOADS[name])
+            # While another reload is going on Asterisk refuses: the next look tries again.
+            if taken and "in progress" not in printed:
+                read[name] = changed
+        return written(instance) == read
+    except OSError as error:
+        print(f"what the service wrote cannot be read: {error}", flush=True)
+        return False
 
 
 def _command(copy: Copy, instance: Instance) -> list[str | Path]:

@@ -39,6 +39,8 @@ class Kept(BaseModel):
     ami_actions_secret: str
     seat_key: str
     number_key: str
+    recording_keys: str = ""
+    identity_key: str = ""
     try_secret: str
     postgres_password: str
 
@@ -101,6 +103,8 @@ def kept(settings: Settings) -> Kept:
             ami_actions_secret=_secret(settings, "ami_actions_secret", was),
             seat_key=_secret(settings, "seat_key", was),
             number_key=_secret(settings, "number_key", was),
+            recording_keys=_secret(settings, "recording_keys", was, f"k1:{secrets.token_hex(32)}"),
+            identity_key=_secret(settings, "identity_key", was, f"i1:{secrets.token_hex(32)}"),
             try_secret=_secret(settings, "try_secret", was),
             postgres_password=was.postgres_password if was else secrets.token_hex(24),
         )
@@ -131,11 +135,15 @@ def instance(settings: Settings, kept: Kept, copy: Copy) -> Instance:
         rtp_first=kept.rtp_first,
         rtp_last=kept.rtp_first + RTP_BLOCK - 1,
         trunk_match=settings.trunk_match,
+        trunk_address=settings.trunk_address,
         system_name=kept.system_name,
         ami_events_secret=kept.ami_events_secret,
         ami_actions_secret=kept.ami_actions_secret,
         demo=settings.demo,
         try_secret=kept.try_secret,
+        announce=settings.supervision_announce,
+        record=settings.record,
+        survey=settings.survey,
     )
 
 
@@ -157,6 +165,7 @@ def beside(settings: Settings) -> Settings:
         "system_name": SecretStr(kept.system_name),
         "seat_key": SecretStr(kept.seat_key),
         "number_key": SecretStr(kept.number_key),
+        "identity_key": SecretStr(kept.identity_key),
         "asterisk_log": settings.home / "asterisk" / "log",
         "asterisk_etc": settings.home / "asterisk" / "etc",
     }
@@ -167,7 +176,7 @@ def beside(settings: Settings) -> Settings:
 
 def _secret(settings: Settings, name: str, was: Kept | None, new: str | None = None) -> str:
     given: str = getattr(settings, name).get_secret_value()
-    return given or (str(getattr(was, name)) if was else new or secrets.token_hex(24))
+    return given or (was and str(getattr(was, name))) or new or secrets.token_hex(24)
 
 
 def _free(host: str, port: int) -> bool:

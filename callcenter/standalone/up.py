@@ -18,6 +18,7 @@ from callcenter.standalone.ready import Demo, Ready, welcome
 from dialplan.instance import Instance
 
 LONGEST_START = 90.0  # seconds
+LONGEST_STOP = 4.5  # seconds, of all parts one after the other
 LOOK = 0.1  # seconds between two questions whether the service is ready
 LARGEST_LOG = 20_000_000  # bytes; a larger one is put aside at the next start
 LEAST_SPACE = 200_000_000  # bytes that the database and Asterisk's files of the first days need
@@ -42,7 +43,7 @@ def asterisk_alone(settings: Settings) -> None:
     with home.locked(settings.home):
         instance = home.instance(settings, home.kept(settings), copy)
         asterisk.lay_out(instance)
-        read = asterisk.seats_written(instance)
+        read = asterisk.written(instance)
         part = asterisk.part(copy, instance)
 
         async def run() -> None:
@@ -50,7 +51,7 @@ def asterisk_alone(settings: Settings) -> None:
             try:
                 await part.start()
                 await _alive(part, asterisk.ready(copy, instance))
-                await asyncio.gather(part.keep(lambda: None), asterisk.watch_seats(copy, instance, read))
+                await asyncio.gather(part.keep(lambda: None), asterisk.watch(copy, instance, read))
             except asyncio.CancelledError:
                 pass
             finally:
@@ -82,7 +83,7 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
             print(f"the ready file is out of date: {error}", flush=True)
 
     asterisk.lay_out(instance)
-    seats_read = asterisk.seats_written(instance)
+    read = asterisk.written(instance)
 
     async def start() -> None:
         await line.start()
@@ -96,6 +97,9 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
         await asyncio.gather(
             _alive(line, asterisk.ready(copy, instance)), _alive(service, _answers(settings.host, kept.http))
         )
+        # The seats, which the service has written: before Asterisk knows them it refuses their phones.
+        while not await asterisk.read_again(copy, instance, read):  # noqa: ASYNC110 (files are looked at)
+            await asyncio.sleep(LOOK)
 
     try:
         try:
@@ -110,14 +114,21 @@ async def _run(settings: Settings, copy: Copy, ready_file: Path | None) -> None:
         async with asyncio.TaskGroup() as keepers:
             for part in parts:
                 keepers.create_task(part.keep(tell))
-            keepers.create_task(asterisk.watch_seats(copy, instance, seats_read))
+            keepers.create_task(asterisk.watch(copy, instance, read))
+            if settings.asterisk_silent_seconds:
+                silent, hung = float(settings.asterisk_silent_seconds), settings.home / asterisk.HUNG
+                keepers.create_task(asterisk.unhang(line, instance, silent, hung))
     except asyncio.CancelledError:
         print("stopping", flush=True)
     finally:
         if ready_file:
             ready_file.unlink(missing_ok=True)  # noqa: ASYNC240 (nothing else waits)
         # The calls end while the ledger still listens, and the ledger while the database does.
+        until = asyncio.get_running_loop().time() + LONGEST_STOP
         for part in parts:
+            if part is database:
+                # Its checkpoint may take a while; killed, it would have to recover at the next start.
+                part.patience = max(part.patience, until - asyncio.get_running_loop().time())
             await part.end()
         (settings.home / "pids.json").unlink(missing_ok=True)
 
@@ -184,8 +195,11 @@ def _service(settings: Settings, kept: Kept, instance: Instance, url: str, log: 
         "SYSTEM_NAME": kept.system_name,
         "ASTERISK_LOG": str(instance.home / "log"),
         "ASTERISK_ETC": str(instance.home / "etc"),
+        "ASTERISK_SPOOL": str(instance.home / "spool"),
         "SEAT_KEY": kept.seat_key,
         "NUMBER_KEY": kept.number_key,
+        "RECORDING_KEYS": kept.recording_keys,
+        "IDENTITY_KEY": kept.identity_key,
         "TRY_SECRET": kept.try_secret,
         "SIP_WS_URL": f"ws://{settings.host}:{kept.ws}/ws",
     }

@@ -5,6 +5,7 @@ its calls left in `cel.json` and `queue_log`.
 """
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from rawsip import SHUTDOWN, raw_call  # noqa: E402
 
 from agents.seats import Phone  # noqa: E402
 from callcenter.asterisk import actions  # noqa: E402
+from dialplan import names  # noqa: E402
 
 CHINESE_NAME = (
     "深圳市民张三丰先生与欧阳女士共同来电反映小区夜间噪声大"  # 81 bytes: Asterisk keeps the 78 of whole characters
@@ -223,6 +225,82 @@ async def forged_event(s: Stage) -> None:
     await raw(s, f"<sip:{SHUTDOWN}@example.net>")
 
 
+async def waiting(s: Stage) -> Line:
+    """A citizen waits while both agents are not ready."""
+    await s.sit(both=True, ready=False)
+    citizen = await s.phones.call("13800000020")
+    await s.hear("UserEvent: CcQueued")
+    await asyncio.sleep(0.3)
+    return citizen
+
+
+async def pull(s: Stage, to: str, login: str) -> None:
+    """The citizen who came last is pulled to this seat."""
+    channel = re.findall(rb"Event: UserEvent.*?\r\nChannel: (\S+)", s.events.heard, re.DOTALL)[-1]
+    for action in actions.direct(channel.decode(), to, Phone.DESK, login, names.WHY_PULLED, 1):
+        await s.acting.ask(action)
+
+
+async def pulled_and_answered(s: Stage) -> None:
+    await waiting(s)
+    await pull(s, "1001", "li.mei")
+    line = await talking(s.li)
+    await asyncio.sleep(0.3)
+    await line.hang_up()
+
+
+async def pulled_and_hung_up_by_the_citizen(s: Stage) -> None:
+    citizen = await waiting(s)
+    await pull(s, "1001", "li.mei")
+    await talking(s.li)
+    await asyncio.sleep(0.3)
+    await citizen.hang_up()
+
+
+async def pulled_and_given_up(s: Stage) -> None:
+    s.li.behaviour = "ignore"
+    citizen = await waiting(s)
+    await pull(s, "1001", "li.mei")
+    await s.hear("Event: DialBegin")
+    await asyncio.sleep(0.5)
+    await citizen.hang_up()
+
+
+async def pulled_to_nobody_then_answered(s: Stage) -> None:
+    s.li.behaviour = "ignore"
+    citizen = await waiting(s)
+    await pull(s, "1001", "li.mei")
+    await s.hear("UserEvent: CcDirectOver")
+    await asyncio.sleep(0.3)
+    await s.acting.ask(actions.pause("1002", Phone.DESK, None))
+    await talking(s.wang)
+    await asyncio.sleep(0.3)
+    await citizen.hang_up()
+
+
+async def pulled_and_declined_then_answered(s: Stage) -> None:
+    s.li.behaviour = "reject"
+    citizen = await waiting(s)
+    await pull(s, "1001", "li.mei")
+    await s.hear("UserEvent: CcDirectOver")
+    await s.acting.ask(actions.pause("1002", Phone.DESK, None))
+    await talking(s.wang)
+    await asyncio.sleep(0.3)
+    await citizen.hang_up()
+
+
+async def pulled_while_another_rings(s: Stage) -> None:
+    s.li.behaviour = "ignore"
+    citizen = await waiting(s)
+    await s.acting.ask(actions.pause("1001", Phone.DESK, None))
+    await s.hear("Event: AgentCalled")
+    await asyncio.sleep(0.3)
+    await pull(s, "1002", "wang.fang")
+    await talking(s.wang)
+    await asyncio.sleep(0.3)
+    await citizen.hang_up()
+
+
 STORIES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     story.__name__: story
     for story in (
@@ -244,6 +322,12 @@ STORIES: dict[str, Callable[[Stage], Awaitable[None]]] = {
         chinese_name,
         no_number,
         forged_event,
+        pulled_and_answered,
+        pulled_and_hung_up_by_the_citizen,
+        pulled_and_given_up,
+        pulled_to_nobody_then_answered,
+        pulled_and_declined_then_answered,
+        pulled_while_another_rings,
     )
 }
 

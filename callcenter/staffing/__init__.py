@@ -1,0 +1,1 @@
+"""How many people are needed when, and who comes: forecast, seats, roster (排班)."""
