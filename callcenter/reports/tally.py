@@ -104,6 +104,7 @@ class Figures(TypedDict):
     in_time: int
     in_time_from_invite: int
     abandoned: int
+    callback: int
     other: int
     service_level: float | None
     service_level_from_invite: float | None
@@ -136,13 +137,15 @@ class Book:
 
     def __call__(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            if isinstance(change, CallEnded) and change.call.outcome is not None and change.call.ended_at is not None:
-                call = change.call
+            if not isinstance(change, CallEnded) or not change.call.inbound:
+                continue
+            call = change.call
+            if call.outcome is not None and call.ended_at is not None:
                 ended = Ended(
                     call.arrived_at,
-                    change.call.ended_at,
+                    call.ended_at,
                     call.service,
-                    change.call.outcome,
+                    call.outcome,
                     call.wait_ms,
                     call.wait_from_invite_ms,
                 )
@@ -187,6 +190,7 @@ class Book:
             "in_time": today.in_time,
             "in_time_from_invite": today.in_time_from_invite,
             "abandoned": today.abandoned,
+            "callback": today.callback,
             "other": today.other,
             "service_level": today.service_level,
             "service_level_from_invite": today.in_time_from_invite / today.offered if today.offered else None,
@@ -207,6 +211,13 @@ class Book:
             "last_hour": [self._minute_row(minute) for minute in range(last - LAST_HOUR + 1, last + 1)],
             "waits": self._wait_row(day),
         }
+
+    def last(self, minutes: int, now: datetime) -> tuple[int, int]:
+        """Calls that have ended of those that arrived in the last `minutes`: offered, and answered in time."""
+        total, this = Tally(), _minute(now)
+        for minute in range(this - minutes + 1, this + 1):
+            total += _sum(self._minutes.get(minute, {}))
+        return total.offered, total.in_time
 
     def _add(self, ended: Ended) -> None:
         self._minutes[_minute(ended.arrived_at)][ended.service].add(

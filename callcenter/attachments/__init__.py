@@ -1,0 +1,1 @@
+"""Files that belong to orders (附件): photos, voices, pdf."""

@@ -1,0 +1,1 @@
+"""Return visits (回访): whom to call when, the four questions, and what the answers come to."""
