@@ -4,21 +4,21 @@ Only the tables are written. The running service sees them: sessions of a closed
 new seat reaches Asterisk within five.
 """
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from getpass import getpass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from callcenter.people import queries
 from callcenter.people.passwords import Passwords, generated
 from callcenter.people.routes import LoginName, Name, Password, Roles, SeatNumber
 from callcenter.settings import Settings
 from callcenter.standalone import CannotStart
-from callcenter.store.engine import SILENCE_SECONDS, DatabaseAway, make_engine, within
+from callcenter.store.command import ask_database
+from callcenter.store.engine import SILENCE_SECONDS
 
 
 def add_user(settings: Settings, login: str, roles: list[str], name_zh: str, name_en: str) -> None:
@@ -85,25 +85,9 @@ def _checked(what: str, shape: Any, value: Any) -> Any:
 
 def _do(settings: Settings, work: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
     """Do it in one transaction. Raises CannotStart when Postgres is away or unknown."""
-    url = settings.database_url
-    if url is None:
-        raise CannotStart(
-            "no database: set CALLCENTER_DATABASE_URL, or CALLCENTER_HOME to the folder of `callcenter up`"
-        )
 
-    async def run() -> bool:
-        engine = make_engine(url.get_secret_value(), connections=1, name="callcenter people")
+    async def once(engine: AsyncEngine) -> bool:
+        async with engine.begin() as connection:
+            return await work(connection)
 
-        async def once() -> bool:
-            async with engine.begin() as connection:
-                return await work(connection)
-
-        try:
-            return await within(SILENCE_SECONDS, once())
-        finally:
-            await engine.dispose()
-
-    try:
-        return asyncio.run(run())
-    except DatabaseAway as error:
-        raise CannotStart(f"{error} (CALLCENTER_DATABASE_URL)") from error
+    return ask_database(settings, "people", once, seconds=SILENCE_SECONDS)

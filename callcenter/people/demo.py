@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from callcenter.experts.queries import put_expert
 from callcenter.people import queries
 from callcenter.people.passwords import Passwords, generated
 from callcenter.people.seats import seat_secret
@@ -19,6 +20,7 @@ class DemoPerson(NamedTuple):
     role: str
     name_zh: str
     name_en: str
+    unit: str | None = None
 
 
 PEOPLE: Final = (
@@ -26,9 +28,30 @@ PEOPLE: Final = (
     DemoPerson("wangqiang", "operator", "王强", "Wang Qiang"),
     DemoPerson("chenjing", "operator", "陈静", "Chen Jing"),
     DemoPerson("zhaolei", "operator", "赵磊", "Zhao Lei"),
+    DemoPerson("wumin", "inspector", "吴敏", "Wu Min"),
+    DemoPerson("qianwen", "expert", "钱文", "Qian Wen"),
     DemoPerson("sunli", "supervisor", "孙丽", "Sun Li"),
     DemoPerson("zhoukai", "admin", "周凯", "Zhou Kai"),
+    DemoPerson("zhengyu", "support", "郑宇", "Zheng Yu"),
+    DemoPerson("fangli", "dispatcher", "方丽", "Fang Li"),
+    DemoPerson("hexin", "follow_up", "何欣", "He Xin"),
+    DemoPerson("linxia", "visitor", "林霞", "Lin Xia"),
+    DemoPerson("guoping", "coordinator", "郭平", "Guo Ping"),
+    DemoPerson("maowei", "liaison", "毛伟", "Mao Wei", "D29"),
+    DemoPerson("tangjun", "handler", "唐军", "Tang Jun", "D29"),
+    DemoPerson("xiejie", "unit_leader", "谢杰", "Xie Jie", "D29"),
+    DemoPerson("suyan", "privacy", "苏燕", "Su Yan"),
+    DemoPerson("luoyi", "privacy", "罗毅", "Luo Yi"),
+    DemoPerson("jiangbo", "auditor", "江波", "Jiang Bo"),
+    DemoPerson("shenqi", "operator_ent", "沈琪", "Shen Qi"),
+    DemoPerson("dengtao", "street", "邓涛", "Deng Tao", "R0101"),
+    DemoPerson("panyue", "assessor", "潘悦", "Pan Yue"),
+    DemoPerson("caohui", "assessor", "曹辉", "Cao Hui"),
+    DemoPerson("fengjun", "oversight", "冯军", "Feng Jun"),
+    DemoPerson("yanhong", "leader", "严红", "Yan Hong"),
 )
+#: The demo's expert is on duty whenever somebody tries it.
+ROUND_THE_CLOCK: Final = ({"on": "every_day", "start": "00:00", "end": "24:00"},)
 SEATS: Final = tuple(str(number) for number in range(1001, 1009))
 
 
@@ -61,20 +84,25 @@ async def load_demo(engine: AsyncEngine, settings: Settings, passwords: Password
     """
     file = settings.home / "demo.json"
     told = {account.login: account for account in _read(file).accounts}
+    hashes: list[str] = []
+    async with engine.connect() as connection:
+        empty = not await queries.all_users(connection)
+    if empty:
+        told = {
+            person.login: told.get(person.login)
+            or DemoAccount(
+                login=person.login,
+                password=generated(),
+                role=person.role,
+                name=f"{person.name_zh} {person.name_en}",
+            )
+            for person in PEOPLE
+        }
+        _write(file, DemoFile(accounts=list(told.values())))
+        # Seconds on a busy machine: not in a transaction, which Postgres ends when it is idle for long.
+        hashes = await asyncio.gather(*(passwords.hashed(told[person.login].password) for person in PEOPLE))
     async with engine.begin() as connection:
-        if not await queries.all_users(connection):
-            told = {
-                person.login: told.get(person.login)
-                or DemoAccount(
-                    login=person.login,
-                    password=generated(),
-                    role=person.role,
-                    name=f"{person.name_zh} {person.name_en}",
-                )
-                for person in PEOPLE
-            }
-            _write(file, DemoFile(accounts=list(told.values())))
-            hashes = await asyncio.gather(*(passwords.hashed(told[person.login].password) for person in PEOPLE))
+        if empty and not await queries.all_users(connection):
             for person, password_hash in zip(PEOPLE, hashes, strict=True):
                 account = {
                     "login": person.login,
@@ -82,8 +110,12 @@ async def load_demo(engine: AsyncEngine, settings: Settings, passwords: Password
                     "name_en": person.name_en,
                     "roles": [person.role],
                     "password_hash": password_hash,
+                    "unit": person.unit,
                 }
                 await queries.add_user(connection, account)
+            for person in PEOPLE:
+                if person.role == "expert":
+                    await put_expert(connection, person.login, (), ROUND_THE_CLOCK)
         if not await queries.all_seats(connection):
             for number in SEATS:
                 await queries.add_seat(connection, number)

@@ -3,7 +3,7 @@
 import ipaddress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -11,11 +11,13 @@ from pydantic import Field
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callcenter.api import ANY_USER, ENGINE, PUBLIC, SETTINGS, Ask, Model, Moment, Problem, Routes
+from callcenter.api import ANY_USER, ENGINE, PUBLIC, SETTINGS, WHOLE, Ask, Model, Moment, Problem, Routes
+from callcenter.directory.city import DEPARTMENTS, REGIONS
 from callcenter.people import queries
 from callcenter.people.passwords import MAX_LENGTH, MIN_LENGTH, PASSWORDS
-from callcenter.people.permissions import Language, Person, actions_of
+from callcenter.people.permissions import Language, Person, Role, actions_of
 from callcenter.people.seats import seat_secret, write_seats
+from callcenter.people.second import check_second
 from callcenter.people.sessions import COOKIE, SESSIONS
 from callcenter.people.throttle import THROTTLE
 from dialplan import names
@@ -23,18 +25,21 @@ from ivr.services import HOTLINE, SERVICES
 
 routes = Routes("people")
 
-#: The roles of `permissions.ROLES_IN_USE`; a test compares the two.
-Role = Literal["operator", "supervisor", "admin"]
 LoginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{1,31}$", min_length=2, max_length=32)]
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", min_length=1, max_length=40)]
 Password = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=3)]
+#: A department's or a district's code: whose orders people of a unit may see and handle.
+Unit = Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]{1,11}$", max_length=12)]
+#: What of an account says what it may do, or opens it.
+_RIGHTS: Final = frozenset({"roles", "active", "password_hash", "unit"})
 SeatNumber = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}$", min_length=4, max_length=4)]
 
 
 class About(Model):
     version: str
     demo: bool
+    calls_leave: bool  # a trunk is set up, so calls can go out to real telephones
     time_zone: str
     hotline: str
     has_session: bool  # the browser brought a session's cookie, so it is worth asking whose
@@ -59,16 +64,65 @@ class Preferences(Model):
     language: Language
 
 
+class AccountProposal(Model):
+    """What of an account waits for a second administrator (两人复核); what stays as it is, is null.
+
+    `unit` is empty when somebody is to be taken out of theirs; `password`: there is a new one.
+    """
+
+    id: int
+    by: str
+    at: Moment
+    roles: list[str] | None
+    unit: str | None
+    active: bool | None
+    password: bool
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self | None:
+        """From an account's row."""
+        if row.proposal_id is None:
+            return None
+        change = row.proposal_change
+        return cls(
+            id=row.proposal_id,
+            by=row.proposal_by,
+            at=row.proposal_at,
+            roles=change.get("roles"),
+            unit=(change["unit"] or "") if "unit" in change else None,
+            active=change.get("active"),
+            password="password_hash" in change,
+        )
+
+
 class User(Model):
     login: str
     name_zh: str
     name_en: str
     roles: list[str]
     active: bool
+    unit: str | None
+    proposal: AccountProposal | None
 
 
 class Users(Model):
     items: list[User]
+
+
+class Logins(Model):
+    """Logins, divided by commas."""
+
+    of: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{1,31}(,[a-z][a-z0-9._-]{1,31}){0,99}$", max_length=3300)]
+
+
+class Colleague(Model):
+    login: str
+    name_zh: str
+    name_en: str
+
+
+class Colleagues(Model):
+    items: list[Colleague]
 
 
 class NewUser(Model):
@@ -77,18 +131,29 @@ class NewUser(Model):
     name_en: Name
     roles: Roles
     password: Password
+    unit: Unit | None = None
 
 
 class UserChange(Model):
+    """What is to change of an account; an empty `unit` takes somebody out of theirs."""
+
     name_zh: Name | None = None
     name_en: Name | None = None
     roles: Roles | None = None
     active: bool | None = None
     password: Password | None = None
+    unit: Unit | Literal[""] | None = None
 
 
 class UserPath(Model):
     login: LoginName
+
+
+class UserDecision(Model):
+    """`id`: the proposal that was seen."""
+
+    id: Annotated[int, Field(ge=1, le=2**53), WHOLE]
+    state: Literal["agreed", "refused", "withdrawn"]
 
 
 class Seat(Model):
@@ -139,6 +204,7 @@ async def about(ask: Ask) -> About:
     return About(
         version=version("callcenter-12345"),
         demo=settings.demo,
+        calls_leave=settings.trunk_address is not None,
         time_zone=settings.time_zone,
         hotline=HOTLINE,
         has_session=COOKIE in ask.request.cookies,
@@ -149,7 +215,7 @@ async def about(ask: Ask) -> About:
 @routes.post("/api/v1/session", action=PUBLIC, body=Login, out=Me)
 async def log_in(ask: Ask[Login]) -> Me:
     """Log in; the same answer, after the same time, for an unknown login and a wrong password"""
-    login, address = ask.body.login.strip().lower(), _address(ask.request)
+    login, address = ask.body.login.strip().lower(), address_of(ask.request)
     throttle = ask.app[THROTTLE]
     if not await throttle.admit(login, address):
         raise Problem(
@@ -198,6 +264,14 @@ async def log_out(ask: Ask) -> None:
     ask.answer.del_cookie(COOKIE)
 
 
+@routes.get("/api/v1/colleagues", action=ANY_USER, query=Logins, out=Colleagues)
+async def name_colleagues(ask: Ask[None, Logins]) -> Colleagues:
+    """The names of people whose logins stand on a page; those of closed accounts too, of unknown ones nothing"""
+    async with ask.app[ENGINE].connect() as connection:
+        found = await queries.named(connection, ask.query.of.split(","))
+        return Colleagues(items=[Colleague(**row._mapping) for row in found])
+
+
 @routes.get("/api/v1/users", action="manage_users", out=Users)
 async def list_users(ask: Ask) -> Users:
     """Every account"""
@@ -207,36 +281,79 @@ async def list_users(ask: Ask) -> Users:
 
 @routes.post("/api/v1/users", action="manage_users", body=NewUser, out=User, status=201)
 async def add_user(ask: Ask[NewUser]) -> User:
-    """Make an account"""
+    """Make an account; unless there is one administrator alone, another one must agree before it is open"""
+    _known_unit(ask.body.unit)
     given = ask.body.model_dump(exclude={"password"}) | {"roles": sorted(set(ask.body.roles))}
     password_hash = await ask.app[PASSWORDS].hashed(ask.body.password)
     async with ask.app[ENGINE].begin() as connection:
-        if not await queries.add_user(connection, given | {"password_hash": password_hash}):
+        await queries.hold_admins(connection)
+        alone = not await queries.other_admins(connection, ask.user.login)
+        if not await queries.add_user(connection, given | {"password_hash": password_hash, "active": alone}):
             raise Problem(409, "login_taken", "账号已存在", "This login is taken", {"login": "已存在 / taken"})
         await queries.write_audit(connection, ask.user.id, "add_user", given)
-    return User(**given, active=True)
+        row = await _account(connection, given["login"])
+        if not alone:
+            await _propose(connection, row, {"active": True}, ask.user)
+        return _user(await _account(connection, given["login"]))
 
 
 @routes.patch("/api/v1/users/{login}", action="manage_users", body=UserChange, path=UserPath, out=User)
 async def change_user(ask: Ask[UserChange, None, UserPath]) -> User:
-    """Change an account; a new password, new roles or its closing end its sessions"""
-    login = ask.path.login
+    """Change an account; a new password, new roles or its closing end its sessions
+
+    What gives rights, and whatever changes an administrator's, waits for another one unless there is one alone. To
+    close an account takes nobody else.
+    """
+    login, user = ask.path.login, ask.user
+    _known_unit(ask.body.unit)
     changes: dict[str, Any] = ask.body.model_dump(exclude={"password"}, exclude_none=True)
     if "roles" in changes:
         changes["roles"] = sorted(set(changes["roles"]))
-    told = changes | ({"password": "new"} if ask.body.password else {})
+    if changes.get("unit") == "":
+        changes["unit"] = None
     if ask.body.password:
         changes["password_hash"] = await ask.app[PASSWORDS].hashed(ask.body.password)
     async with ask.app[ENGINE].begin() as connection:
-        if changes.get("active") is False or "admin" not in changes.get("roles", ["admin"]):
-            await _another_admin(connection, login)
-        row = await queries.change_user(connection, login, changes or {"login": login})
-        if row is None:
-            raise Problem(404, "no_such_user", "没有此账号", "There is no such account")
-        await queries.write_audit(connection, ask.user.id, "change_user", {"login": login, **told})
-    if told.keys() & {"roles", "active", "password"}:
-        await ask.app[SESSIONS].close_all(row.id)
-    return _user(row)
+        await queries.hold_admins(connection)
+        alone = not await queries.other_admins(connection, user.login)
+        row = await _account(connection, login)
+        await _check_admins(connection, login, changes)
+        guarded = {} if alone else {name: value for name, value in changes.items() if _guarded(row, name, value)}
+        at_once = {name: value for name, value in changes.items() if name not in guarded}
+        if guarded:
+            if row.proposal_id is not None and row.proposal_by != user.login:
+                raise Problem(409, "proposed", "已有待复核的改动，请先处理", "Another change waits: decide it first")
+            await _propose(connection, row, guarded, user)
+        if at_once or not guarded:
+            await queries.change_user(connection, login, at_once or {"login": login})
+            await queries.write_audit(connection, user.id, "change_user", {"login": login, **_told(at_once)})
+        changed = await _account(connection, login)
+    if _rights(at_once):
+        await ask.app[SESSIONS].close_all(changed.id)
+    return _user(changed)
+
+
+@routes.post("/api/v1/users/{login}/decision", action="manage_users", body=UserDecision, path=UserPath, out=User)
+async def decide_user(ask: Ask[UserDecision, None, UserPath]) -> User:
+    """Agree to another administrator's change of an account, refuse it, or take back one's own"""
+    login, user, state = ask.path.login, ask.user, ask.body.state
+    async with ask.app[ENGINE].begin() as connection:
+        await queries.hold_admins(connection)
+        row = await _account(connection, login)
+        if row.proposal_id != ask.body.id:
+            raise Problem(409, "decided", "此改动已有结论", "This change has been decided")
+        check_second(row.proposal_by, user.login, withdraws=state == "withdrawn")
+        change: dict[str, Any] = row.proposal_change
+        if state == "agreed":
+            await _check_admins(connection, login, change)
+            await queries.change_user(connection, login, change)
+        await queries.drop_proposal(connection, row.id)
+        told = {"login": login, "state": state, "proposed_by": row.proposal_by, **_told(change)}
+        await queries.write_audit(connection, user.id, "decide_user", told)
+        decided = await _account(connection, login)
+    if state == "agreed" and _rights(change):
+        await ask.app[SESSIONS].close_all(decided.id)
+    return _user(decided)
 
 
 @routes.get("/api/v1/seats", action="manage_seats", out=Seats)
@@ -312,7 +429,47 @@ def _me(who: Person | Row[Any], language: Language) -> Me:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(login=row.login, name_zh=row.name_zh, name_en=row.name_en, roles=row.roles, active=row.active)
+    return User(
+        login=row.login,
+        name_zh=row.name_zh,
+        name_en=row.name_en,
+        roles=row.roles,
+        active=row.active,
+        unit=row.unit,
+        proposal=AccountProposal.of(row),
+    )
+
+
+async def _account(connection: AsyncConnection, login: str) -> Row[Any]:
+    row = await queries.account(connection, login)
+    if row is None:
+        raise Problem(404, "no_such_user", "没有此账号", "There is no such account")
+    return row
+
+
+async def _propose(connection: AsyncConnection, row: Row[Any], change: dict[str, Any], person: Person) -> None:
+    """Let a change wait for a second administrator, with what the same one has proposed before."""
+    await queries.propose(connection, row.id, (row.proposal_change or {}) | change, person.login)
+    await queries.write_audit(connection, person.id, "propose_user", {"login": row.login, **_told(change)})
+
+
+def _guarded(row: Row[Any], name: str, value: object) -> bool:
+    """Whether a change of an account takes two: it gives rights, or takes those of an administrator."""
+    if name == "active":
+        return value is True or "admin" in row.roles
+    return name in _RIGHTS
+
+
+def _rights(change: dict[str, Any]) -> bool:
+    """Whether a change ends the account's sessions."""
+    return not _RIGHTS.isdisjoint(change)
+
+
+def _told(change: dict[str, Any]) -> dict[str, Any]:
+    """A change as the audit tells it: of a password only that it is new."""
+    return {name: value for name, value in change.items() if name != "password_hash"} | (
+        {"password": "new"} if "password_hash" in change else {}
+    )
 
 
 def _seat(row: Row[Any]) -> Seat:
@@ -323,13 +480,22 @@ def _no_seat() -> Problem:
     return Problem(404, "no_such_seat", "没有此座席", "There is no such seat")
 
 
-async def _another_admin(connection: AsyncConnection, login: str) -> None:
-    if not await queries.other_admins(connection, login):
+def _known_unit(unit: str | None) -> None:
+    if unit and unit not in DEPARTMENTS and unit not in REGIONS:
+        raise Problem(
+            422, "not_valid", "有字段不正确", "Some fields are not right", {"unit": "无此单位 / no such unit"}
+        )
+
+
+async def _check_admins(connection: AsyncConnection, login: str, change: dict[str, Any]) -> None:
+    """Raise Problem when a change would leave nobody who administers."""
+    ends = change.get("active") is False or "admin" not in change.get("roles", ["admin"])
+    if ends and not await queries.other_admins(connection, login):
         raise Problem(409, "last_admin", "这是最后一位管理员", "This is the last administrator")
 
 
-def _address(request: web.Request) -> str:
-    """Where a try to log in comes from. Behind a proxy of ours it is the last address that the proxy saw."""
+def address_of(request: web.Request) -> str:
+    """Where a request comes from. Behind a proxy of ours it is the last address that the proxy saw."""
     peer = request.remote or ""
     if request.app[SETTINGS].public_origin is None:
         return peer

@@ -154,6 +154,7 @@ class Sessions:
                     users.c.name_en,
                     users.c.roles,
                     users.c.language,
+                    users.c.unit,
                     sessions.c.token_hash,
                     sessions.c.expires_at,
                 )
@@ -166,7 +167,16 @@ class Sessions:
             )
             return [
                 _Open(
-                    Person(row.id, row.login, row.name_zh, row.name_en, tuple(row.roles), row.language, row.token_hash),
+                    Person(
+                        row.id,
+                        row.login,
+                        row.name_zh,
+                        row.name_en,
+                        tuple(row.roles),
+                        row.language,
+                        row.token_hash,
+                        row.unit,
+                    ),
                     row.expires_at,
                 )
                 for row in rows
