@@ -1,14 +1,30 @@
 """A citizen's call at the desk page, from the ring to the work order, in real browsers over a real Asterisk."""
 
 import asyncio
+import os
 import re
 import time
+import uuid
+from datetime import date
+from itertools import count
+from pathlib import Path
 
 from pages import Visitors
 from playwright.async_api import Browser, Page, expect
 from stack import Stack
 
+from callcenter.workorders.codes import order_code
+
 pytest_plugins = ("stack", "pages")
+
+_numbers = count(810_001)
+#: Where pictures of the pages are put to be looked at; unset: nowhere.
+PICTURES = os.environ.get("ORDER_PICTURES")
+
+
+async def shot(page: Page, name: str) -> None:
+    if PICTURES:
+        await page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 async def state(page: Page, *states: str, timeout: float = 5_000) -> None:
@@ -42,6 +58,19 @@ async def saved(page: Page) -> None:
     await expect(page.locator("[data-save-state]")).to_have_attribute("data-is", "saved")
 
 
+async def test_who_dials_a_closed_number_is_answered_and_the_desk_says_whose_it_was(
+    stack: Stack, visitors: Visitors
+) -> None:
+    desk = await (await visitors.new()).sit("limei", "1001")
+    citizen = await stack.trunk.call(stack.number(), dialed="12349", key="1")
+    await rung(desk, citizen.number)
+    await expect(desk.locator("[data-pop]")).to_contain_text("12349 民政服务")
+    await expect(desk.locator("[data-owner]")).to_contain_text("民政局")
+    await citizen.hang_up()
+    record = await stack.record(citizen.number)
+    assert (record["dialed"], record["service"]) == ("12349", "civil")
+
+
 async def test_from_the_page_try_to_a_work_order(stack: Stack, visitors: Visitors) -> None:
     desk = await (await visitors.new()).sit("limei", "1001")
     board = await (await visitors.new(color_scheme="dark")).log_in("sunli", "/wallboard")
@@ -65,7 +94,7 @@ async def test_from_the_page_try_to_a_work_order(stack: Stack, visitors: Visitor
     for page in (desk, citizen):
         for n in range(2):
             beep = f"() => document.querySelectorAll('.level .fill')[{n}].getAttribute('width') > 5"
-            await page.wait_for_function(beep, timeout=10_000, polling=50)
+            await page.wait_for_function(beep, polling=50)
 
     await desk.keyboard.press("Alt+h")
     await expect(desk.locator("[data-pop][data-state=on_hold]")).to_be_visible()
@@ -81,9 +110,28 @@ async def test_from_the_page_try_to_a_work_order(stack: Stack, visitors: Visitor
     await state(desk, "wrap_up")
     await expect(desk.locator("[data-pop]")).to_have_attribute("data-state", "ended")
 
+    # Where it is, as a Chinese web map copies it: longitude first, some hundred metres off. A click moves it.
+    point = desk.locator("[data-point]")
+    await point.locator("summary").click()
+    await point.locator("[data-point-text]").fill("22.5,")
+    await expect(point).to_contain_text("无法识别")
+    await point.locator("[data-point-text]").fill("114.063014, 22.540283")
+    await point.get_by_label("坐标系").select_option("gcj02")
+    await expect(point.locator("summary")).to_contain_text("22.543000, 114.0579")
+    await point.scroll_into_view_if_needed()
+    await shot(desk, "desk_point_zh")
+    drawing = point.locator("svg")
+    box = await drawing.bounding_box()
+    assert box is not None
+    # A quarter of its width to the east: 625 m.
+    await drawing.click(position={"x": box["width"] * 0.75, "y": box["height"] / 2})
+    await expect(point.locator("summary")).to_contain_text("114.0639")
+
+    await desk.locator("#subject").focus()
     await desk.keyboard.press("Control+Enter")
     code = await desk.locator("[data-order-code]").inner_text()
     rows = await stack.rows("SELECT * FROM orders WHERE code = $1", code)
+    assert [(round(row["lat"], 3), round(row["lon"], 3)) for row in rows] == [(22.543, 114.064)]
     assert [(row["subject"], row["state"], row["category"]) for row in rows] == [
         ("路灯不亮", "pending_dispatch", "0105")
     ]
@@ -95,7 +143,7 @@ async def test_from_the_page_try_to_a_work_order(stack: Stack, visitors: Visitor
     if await desk.locator("[data-pop]").count():
         await expect(desk.locator("[data-order-code]")).to_have_text(code)
     await desk.goto(f"{stack.url}/orders/{code}")
-    await expect(desk.locator("aside")).to_contain_text("滨河路整条路的路灯不亮")
+    await expect(desk.locator("main")).to_contain_text("滨河路整条路的路灯不亮")
     await desk.get_by_role("link", name="查看通话记录").click()
     await expect(desk.locator("aside")).to_contain_text(code)
 
@@ -218,7 +266,7 @@ async def test_missed_rings_make_the_seat_unreachable_in_sight(stack: Stack, vis
 
 
 async def test_a_blocked_microphone_is_explained(stack: Stack, deaf_chromium: Browser) -> None:
-    visitors = Visitors(stack, deaf_chromium)
+    visitors = Visitors(stack, deaf_chromium, {})
     visitor = await visitors.new(permissions=[])
     page = await visitor.log_in("limei", "/desk")
     await page.click("form.take button.main")
@@ -228,3 +276,98 @@ async def test_a_blocked_microphone_is_explained(stack: Stack, deaf_chromium: Br
     await expect(citizen.locator(".screen")).to_contain_text("麦克风")
     await visitor.context.close()
     assert not visitor.complaints
+
+
+async def test_who_calls_again_about_the_same_matter_is_urged_by_the_same_key(stack: Stack, visitors: Visitors) -> None:
+    desk = await (await visitors.new()).sit("chenjing", "1003")
+    citizen = await stack.trunk.call(number := stack.number(), key="1")
+    await rung(desk, number)
+    call = await desk.locator("[data-pop]").get_attribute("data-call")
+    first, second = [await earlier(stack, str(call)) for _ in range(2)]
+    await desk.keyboard.press("Alt+a")
+    await talks(desk)
+    await write(desk, "路灯还是不亮", description="上周报的路灯还没有修")
+    box = desk.locator("[data-repeats]")
+    await expect(box.locator(f"[data-repeat='{second}'] input")).to_be_checked()
+    await expect(desk.locator("[data-end=pending_dispatch]")).to_have_text("记为催办")
+    await shot(desk, "repeat-zh")
+    await desk.keyboard.press("Control+Enter")
+    await expect(desk.locator("[data-urged]")).to_be_visible()
+    await expect(desk.locator("[data-order-code]")).to_have_text(second)
+    (urged,) = await stack.rows("SELECT urges, urge_level, state FROM orders WHERE code = $1", second)
+    assert (urged["urges"], urged["urge_level"], urged["state"]) == (1, 1, "in_progress")
+    # An order that its citizen no longer wants goes at their word.
+    await desk.locator(f"[data-withdraw='{first}']").click()
+    await shot(desk, "withdraw-zh")
+    await desk.locator("[data-withdraw-send]").click()
+    await expect(desk.locator("[data-withdrawn]")).to_contain_text(first)
+    # One that was closed is reopened at their word, as long as it can be.
+    closed = await earlier(stack, str(call), "closed")
+    await desk.get_by_role("button", name="同一来电再登记一件").click()
+    await write(desk, "修好的路灯又不亮了", description="上月修好的那盏又坏了")
+    await box.locator(f"[data-repeat='{closed}'][data-way=reopen] input").check()
+    await box.locator("#reopen-reason").select_option("false_reply")
+    await shot(desk, "reopen-zh")
+    await desk.keyboard.press("Control+Enter")
+    await expect(desk.locator("[data-urged]")).to_contain_text("重新办理")
+    (again,) = await stack.rows(
+        "SELECT o.state, h.given FROM orders o JOIN order_history h ON h.order_id = o.id AND h.event = 'reopen'"
+        " WHERE code = $1",
+        closed,
+    )
+    assert again["state"] == "rehandle" and "false_reply" in again["given"] and str(call) in again["given"]
+    # Another matter is a new order, though it looks like this one.
+    await desk.get_by_role("button", name="同一来电再登记一件").click()
+    await write(desk, "路灯不亮，另一条街", description="南环路的路灯也不亮")
+    await box.locator("[data-other-matter]").check()
+    await desk.keyboard.press("Control+Enter")
+    await expect(desk.locator("[data-order-code]")).not_to_have_text(second)
+    (told,) = await stack.rows(
+        "SELECT given FROM order_history h JOIN orders o ON o.id = h.order_id WHERE o.call_id = $1 AND n = 1", call
+    )
+    assert second in told["given"]
+    # What nobody here can say goes to support staff, and what is not the city's elsewhere, with its reason.
+    await desk.get_by_role("button", name="同一来电再登记一件").click()
+    await desk.keyboard.press("Alt+w")
+    await desk.keyboard.insert_text("退役军人落户办理条件")
+    await desk.keyboard.press("Tab")
+    await desk.keyboard.insert_text("知识库未查到，需核实后答复")
+    await desk.keyboard.press("Alt+i")
+    await expect(desk.locator("[data-order-code]")).to_be_visible()
+    await desk.get_by_role("button", name="同一来电再登记一件").click()
+    await desk.keyboard.press("Alt+w")
+    await desk.keyboard.insert_text("邻市公交刷卡重复扣费")
+    await desk.locator("[data-otherwise]").click()
+    await desk.locator("[data-other-ends] input[value=hand_over]").check()
+    await desk.locator("[data-end=transferred_out]").click()
+    await expect(desk.locator("#act-handed_to")).to_be_focused()
+    await shot(desk, "other-ends-zh")
+    await desk.fill("#act-handed_to", "广州 12345")
+    await desk.fill("#act-reason", "事发地在广州")
+    await desk.locator("[data-end=transferred_out]").click()
+    await expect(desk.locator("[data-order-code]")).to_be_visible()
+    ended = await stack.rows("SELECT state, category FROM orders WHERE call_id = $1 ORDER BY created_at", call)
+    assert [(row["state"], row["category"]) for row in ended[-2:]] == [("investigating", ""), ("transferred_out", "")]
+    await citizen.hang_up()
+
+
+async def earlier(stack: Stack, call: str, state: str = "in_progress") -> str:
+    """An order that the caller of a call has in a unit's hands, or had; its code."""
+    async with asyncio.timeout(20):
+        while not (found := await stack.rows("SELECT number_key FROM calls WHERE id = $1", call)):
+            await asyncio.sleep(0.1)
+    code: str = order_code(date(2026, 11, 20), next(_numbers))
+    await stack.rows(
+        "INSERT INTO orders (id, code, check_code, call_id, state, kind, category, urgency, subject, callback_key,"
+        " department, created_by, created_at, updated_at)"
+        " VALUES ($1, $2, '1234', 'n1-1.1', $5, 'complaint', '0105', 'U3', '路灯不亮', $3, 'D29', 'limei',"
+        " now() + make_interval(secs => $4), now())",
+        key := uuid.uuid4(), code, found[0]["number_key"], float(int(code[6:12]) % 60), state,
+    )  # fmt: skip
+    if state == "closed":
+        await stack.rows(
+            "INSERT INTO order_clocks (order_id, n, name, policy, value, unit, started_at, due_at, first_due_at)"
+            " VALUES ($1, 1, 'T-REOPEN', 'T-REOPEN', 30, 'day', now(), now() + '30 days', now() + '30 days')",
+            key,
+        )
+    return code

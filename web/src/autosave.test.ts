@@ -14,6 +14,11 @@ const form = (subject: string, confidential = false): OrderForm => ({
   contact_name: '',
   callback_number: '',
   confidential,
+  anonymous: false,
+  public_danger: false,
+  complained_person: '',
+  complained_units: [],
+  point: null,
 })
 
 /** Storage as browsers have it, which Node has not. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clock, day, dayTime, duration, elapsed, hourMinute, percent, seconds } from './format'
+import { clock, day, dayTime, dueTime, duration, elapsed, hourMinute, percent, seconds } from './format'
 
 const ZONE = 'Asia/Shanghai'
 
@@ -57,5 +57,15 @@ describe('times', () => {
   it('are a dash when there is none', () => {
     expect(clock(null, ZONE)).toBe('—')
     expect(clock('nonsense', ZONE)).toBe('—')
+  })
+})
+
+describe('the end of a limit', () => {
+  const now = Date.parse('2026-11-22T02:00:00Z')
+  it('is that of its last day when it ends at midnight', () => {
+    expect(dueTime('2026-12-03T16:00:00.000Z', ZONE, now)).toBe('12-03 24:00')
+    expect(dueTime('2026-12-31T16:00:00.000Z', ZONE, now)).toBe('12-31 24:00')
+    expect(dueTime('2026-12-03T15:59:00.000Z', ZONE, now)).toBe('12-03 23:59')
+    expect(dueTime(null, ZONE, now)).toBe('—')
   })
 })

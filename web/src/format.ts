@@ -71,10 +71,24 @@ export function day(at: string | null | undefined, zone: string): string {
   return part ? `${part.year}-${part.month}-${part.day}` : NONE
 }
 
+/** What is typed as `2026-11-22T10:32`, in the city's time: with its offset from UTC, as the service takes it. */
+export function withOffset(local: string, zone: string): string {
+  const names = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' }).formatToParts(new Date(`${local}:00Z`))
+  const offset = names.find(({ type }) => type === 'timeZoneName')?.value.replace('GMT', '')
+  return `${local}:00${offset || '+00:00'}`
+}
+
 /** `11-22 10:32`, with the year when it is not the year of `now`. */
 export function dayTime(at: string | null | undefined, zone: string, now: number): string {
   if (!at) return NONE
   const date = day(at, zone)
   const thisYear = day(new Date(now).toISOString(), zone).slice(0, 4)
   return `${date.startsWith(thisYear) ? date.slice(5) : date} ${hourMinute(at, zone)}`
+}
+
+/** When a time limit is over: one that ends at midnight ends with its last day, `12-03 24:00`. */
+export function dueTime(at: string | null | undefined, zone: string, now: number): string {
+  if (!at || clock(at, zone) !== '00:00:00') return dayTime(at, zone, now)
+  const last = new Date(Date.parse(at) - 1).toISOString()
+  return `${dayTime(last, zone, now).slice(0, -5)}24:00`
 }

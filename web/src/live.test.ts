@@ -16,6 +16,9 @@ const call = (id: string, state: CallRow['state'] = 'waiting'): CallRow => ({
   answered_at: null,
   seat: null,
   late: false,
+  origin: null,
+  priority: '',
+  act: null,
 })
 const seat = (number: string, state: SeatRow['state']): SeatRow => ({
   number,
@@ -29,6 +32,9 @@ const seat = (number: string, state: SeatRow['state']): SeatRow => ({
   call: null,
   missed: 0,
   wrap_up_until: null,
+  wrap_up_cut: null,
+  next: null,
+  break_until: null,
   queues: ['citizen'],
 })
 const LINK = { state: 'live', since: '2026-11-22T02:00:00.000Z', why: null } as const

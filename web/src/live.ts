@@ -4,7 +4,7 @@
  * The law: old view + changes = new view. A gap in the numbers, a close or 10 s of silence means that the view may be
  * old: it is then called stale until a new snapshot has come, and is never shown as live meanwhile.
  */
-import type { DeskView, Figures, FloorView, CallRow, SeatRow, Link, Pop } from './api/types'
+import type { DeskView, FloorView, CallRow, SeatRow, Link, MessageRow, Pop, SupervisionRow } from './api/types'
 
 export type LiveState = 'connecting' | 'live' | 'stale'
 
@@ -34,7 +34,15 @@ interface FloorChanges extends Message {
 export const applyFloor: Apply<FloorView> = (view, message) => {
   if (message.type === 'snapshot') return message as unknown as FloorView
   if (!view) return null
-  if (message.type === 'figures') return { ...view, figures: (message as unknown as { figures: Figures }).figures }
+  if (message.type === 'figures') {
+    const told = message as unknown as Pick<FloorView, 'figures' | 'callbacks'>
+    return { ...view, figures: told.figures, callbacks: told.callbacks ?? view.callbacks }
+  }
+  // Few and seldom: all of them each time, without a number.
+  if (message.type === 'alarms') return { ...view, alarms: (message as unknown as FloorView).alarms }
+  if (message.type === 'supervisions') {
+    return { ...view, supervisions: (message as unknown as Required<FloorView>).supervisions }
+  }
   if (message.type !== 'changes') return view
   const changes = message as FloorChanges
   if (changes.n !== view.n + 1) return null
@@ -58,6 +66,12 @@ interface DeskChanges extends Message {
 export const applyDesk: Apply<DeskView> = (view, message) => {
   if (message.type === 'snapshot') return message as unknown as DeskView
   if (!view) return null
+  if (message.type === 'message') {
+    return { ...view, mail: [...(view.mail ?? []), (message as unknown as { message: MessageRow }).message] }
+  }
+  if (message.type === 'supervised') {
+    return { ...view, supervised: (message as unknown as { supervised: SupervisionRow[] }).supervised }
+  }
   if (message.type !== 'changes') return view
   const changes = message as DeskChanges
   if (changes.n !== view.n + 1) return null
@@ -70,6 +84,7 @@ export const applyDesk: Apply<DeskView> = (view, message) => {
   }
 }
 
+const OF_THE_VIEW = new Set(['snapshot', 'changes', 'figures', 'alive'])
 const SILENCE_MS = 10_000
 const FIRST_DELAY_MS = 500
 const LONGEST_DELAY_MS = 15_000
@@ -84,6 +99,8 @@ export interface Listener<View> {
   view(view: View): void
   /** `since`: when the last message came (ms since the epoch), null before the first. */
   state(state: LiveState, since: number | null): void
+  /** Something beside the view has changed: a message of another room's. */
+  told?(message: Message): void
   /** The service closed for good: taken over by a newer tab, or logged out. */
   closed?(code: number): void
   /** The socket was refused before it opened: perhaps nobody is logged in. */
@@ -154,6 +171,7 @@ export function follow<View>(
         const message = JSON.parse(event.data) as Message
         // A socket begins with a snapshot; changes are never laid over the view of an earlier one.
         next = apply(fresh ? view : null, message)
+        if (!OF_THE_VIEW.has(message.type)) listener.told?.(message)
       } catch {
         next = null
       }

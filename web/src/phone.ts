@@ -67,6 +67,9 @@ export class Softphone {
   private undo: (() => void)[] = []
   private silence: (() => void) | null = null
   private leaving = false
+  private host = ''
+  /** The call for help beside the citizen's, until the two are connected. */
+  private help_: RTCSession | null = null
 
   /** Come on line. `register`: calls may come in. */
   start(sip: Sip, register: boolean): void {
@@ -89,6 +92,7 @@ export class Softphone {
       connection_recovery_min_interval: 1,
       connection_recovery_max_interval: 8,
     }
+    this.host = sip.uri.split('@')[1] ?? ''
     const agent = new JsSIP.UA(configuration)
     this.agent = agent
     this.state.line = 'connecting'
@@ -105,6 +109,7 @@ export class Softphone {
   }
 
   private meet(session: RTCSession): void {
+    if (session.direction === 'outgoing' && this.talk) return // help's own
     if (this.talk) {
       session.terminate({ status_code: 486 })
       return
@@ -224,6 +229,33 @@ export class Softphone {
       this.forget()
       this.state.trouble = trouble
     }
+  }
+
+  /**
+   * Without the service: hold the citizen, call `number`, and connect the two when it answers (REFER with Replaces).
+   * The dialplan lets a seat's phone call 110, 119, 120 and 122, and nobody else. False when there is no talk here.
+   */
+  async help(number: string): Promise<boolean> {
+    const { agent, talk } = this
+    if (!agent || !talk || this.state.talk !== 'up') return false
+    if (this.help_) return true
+    if (!this.state.held) talk.hold()
+    const target = `sip:${number}@${this.host}`
+    const session = agent.call(target, { mediaStream: await this.listen(), pcConfig: NO_ICE_SERVERS })
+    this.help_ = session
+    session.connection?.addEventListener('track', ({ streams, track }) => {
+      this.speaker.srcObject = streams[0] ?? new MediaStream([track])
+    })
+    session.on('confirmed', () => {
+      if (talk === this.talk) talk.refer(target, { replaces: session })
+    })
+    const over = () => {
+      this.help_ = null
+      if (talk === this.talk && talk.isEstablished()) talk.unhold()
+    }
+    session.on('failed', over)
+    session.on('ended', over)
+    return true
   }
 
   hangUp(): void {

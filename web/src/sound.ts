@@ -49,6 +49,25 @@ export function ring(): () => void {
   }
 }
 
+/** Two notes, once: something wants to be looked at. */
+export function chime(): void {
+  const sound = audio()
+  for (const [at, pitch] of [
+    [0, 880],
+    [0.25, 659],
+  ] as const) {
+    const note = sound.createOscillator()
+    const shape = sound.createGain()
+    const start = sound.currentTime + at
+    note.frequency.value = pitch
+    shape.gain.setValueAtTime(0.2, start)
+    shape.gain.exponentialRampToValueAtTime(0.001, start + 0.5)
+    note.connect(shape).connect(sound.destination)
+    note.start(start)
+    note.stop(start + 0.5)
+  }
+}
+
 /** Tell `level` (0 to 1) ten times a second until the returned function is called. */
 export function measure(stream: MediaStream, level: (value: number) => void): () => void {
   const sound = audio()

@@ -14,6 +14,8 @@ export class Problem extends Error {
   }
 }
 
+export const offline = () => new Problem(0, 'offline', '连不上服务，请检查网络', 'The service cannot be reached; check the network')
+
 const DEADLINE_MS = 15_000
 
 let loggedOut: () => void = () => undefined
@@ -38,9 +40,16 @@ function problem(status: number, body: unknown): Problem {
 
 /**
  * Ask the service. `path` begins after `/api/v1`. `lasting`: the request outlives the page, for a last save.
+ * `deadline`: milliseconds until it counts as away.
  * Throws `Problem`.
  */
-export async function ask<Answer>(method: string, path: string, body?: unknown, lasting = false): Promise<Answer> {
+export async function ask<Answer>(
+  method: string,
+  path: string,
+  body?: unknown,
+  lasting = false,
+  deadline = DEADLINE_MS,
+): Promise<Answer> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   if (method !== 'GET') headers['X-Callcenter'] = '1'
   if (body !== undefined) headers['Content-Type'] = 'application/json'
@@ -53,12 +62,12 @@ export async function ask<Answer>(method: string, path: string, body?: unknown, 
       body: body === undefined ? null : JSON.stringify(body),
       credentials: 'same-origin',
       keepalive: lasting,
-      signal: AbortSignal.timeout(DEADLINE_MS),
+      signal: AbortSignal.timeout(deadline),
     })
     const text = await response.text()
     answer = text && response.headers.get('Content-Type')?.includes('json') ? JSON.parse(text) : null
   } catch {
-    throw new Problem(0, 'offline', '连不上服务，请检查网络', 'The service cannot be reached; check the network')
+    throw offline()
   }
   if (response.ok) return answer as Answer
   const failed = problem(response.status, answer)
@@ -68,6 +77,34 @@ export async function ask<Answer>(method: string, path: string, body?: unknown, 
 
 export const get = <Answer>(path: string) => ask<Answer>('GET', path)
 export const post = <Answer>(path: string, body?: unknown) => ask<Answer>('POST', path, body)
+
+/** Ask for a file and let the browser keep it under the name that the service gives. Throws `Problem`. */
+export async function download(path: string, body: unknown, deadline = 600_000): Promise<void> {
+  let response: Response
+  let file: Blob
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-Callcenter': '1' },
+      body: JSON.stringify(body),
+      credentials: 'same-origin',
+      signal: AbortSignal.timeout(deadline),
+    })
+    file = await response.blob()
+  } catch {
+    throw offline()
+  }
+  if (!response.ok) {
+    const failed = problem(response.status, await file.text().then(JSON.parse).catch(() => null))
+    if (failed.status === 401 && failed.code === 'not_logged_in') loggedOut()
+    throw failed
+  }
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(file)
+  link.download = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1] ?? 'orders'
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
 
 /** `?a=1&b=2` of what is not empty. */
 export function query(values: Record<string, string | number | null | undefined>): string {

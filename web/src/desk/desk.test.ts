@@ -15,6 +15,11 @@ const form = {
   contact_name: '',
   callback_number: '13800001234',
   confidential: false,
+  anonymous: false,
+  public_danger: false,
+  complained_person: '',
+  complained_units: [],
+  point: null,
 }
 
 describe('what the form asks for', () => {
@@ -25,6 +30,8 @@ describe('what the form asks for', () => {
   it('wants a category and a subject; for dispatch a description too', () => {
     expect(faults(form, 'answered')).toEqual({})
     expect(faults(form, 'pending_dispatch')).toEqual({ description: 'needs_description' })
+    expect(faults({ ...form, category: '', description: '不清楚' }, 'investigating')).toEqual({})
+    expect(faults({ ...form, category: '', subject: '' }, 'not_accepted')).toEqual({ subject: 'needs_subject' })
     expect(faults({ ...form, category: '', subject: ' ' }, 'answered')).toEqual({
       category: 'needs_category',
       subject: 'needs_subject',

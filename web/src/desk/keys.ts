@@ -9,9 +9,18 @@ export const KEYS = {
   ready: 'Alt+R',
   break: 'Alt+B',
   extend: 'Alt+E',
+  transfer: 'Alt+T',
+  join: 'Alt+J',
+  complete: 'Alt+K',
+  back: 'Alt+G',
+  emergency110: 'Alt+1',
+  emergency119: 'Alt+2',
+  emergency120: 'Alt+3',
+  emergency122: 'Alt+4',
   form: 'Alt+W',
   category: 'Alt+C',
   answered: 'Ctrl+S',
+  support: 'Alt+I',
   dispatch: 'Ctrl+Enter',
 } as const
 export type Key = keyof typeof KEYS
@@ -23,7 +32,7 @@ export function command(
   if (event.shiftKey) return null
   const ctrl = event.ctrlKey || event.metaKey
   if (event.altKey === ctrl) return null
-  const pressed = `${event.altKey ? 'Alt' : 'Ctrl'}+${event.code.replace(/^Key/, '')}`
+  const pressed = `${event.altKey ? 'Alt' : 'Ctrl'}+${event.code.replace(/^(Key|Digit)/, '')}`
   const entry = Object.entries(KEYS).find(([, keys]) => keys === pressed)
   return entry ? (entry[0] as Key) : null
 }

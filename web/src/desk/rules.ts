@@ -8,13 +8,16 @@ export const mayBeAnswered = (kind: Kind | undefined): boolean => !kind?.mode.st
 export const mustBeSecret = (kind: string, category: Category | undefined): boolean =>
   kind === 'report' || (category?.flags.split(' ').includes('S') ?? false)
 
+/** Ends that ask for nothing but the form; support staff find out the category. */
+const FORM_ENDS: readonly OrderEnd[] = ['answered', 'investigating', 'pending_dispatch']
+
 export type Fault = 'needs_category' | 'needs_subject' | 'needs_description' | 'bad_number'
 
 export function faults(form: OrderForm, end: OrderEnd): Partial<Record<keyof OrderForm, Fault>> {
   const found: Partial<Record<keyof OrderForm, Fault>> = {}
-  if (!form.category) found.category = 'needs_category'
+  if (!form.category && FORM_ENDS.includes(end) && end !== 'investigating') found.category = 'needs_category'
   if (!form.subject.trim()) found.subject = 'needs_subject'
-  if (end === 'pending_dispatch' && !form.description.trim()) found.description = 'needs_description'
+  if (['investigating', 'pending_dispatch'].includes(end) && !form.description.trim()) found.description = 'needs_description'
   if (form.callback_number && !/^[+0-9*#-]+$/.test(form.callback_number)) found.callback_number = 'bad_number'
   return found
 }

@@ -1,7 +1,14 @@
-/** A list that comes in pages: the first on every change of its filters, more on demand. */
+/**
+ * A list that comes in pages: the first on every change of its filters, more on demand.
+ *
+ * A page that is not full and names a next one has looked only so far: it is gone on with, so many times.
+ */
 import { ref, shallowRef } from 'vue'
 import { get, Problem, query } from '@/api/client'
 import type { Page } from '@/api/types'
+
+const PAGE = 50
+const ROUNDS = 10
 
 export function usePages<Item>(path: string, filters: () => Record<string, string>) {
   const items = shallowRef<Item[]>([])
@@ -12,13 +19,18 @@ export function usePages<Item>(path: string, filters: () => Record<string, strin
 
   async function ask(before: string | null): Promise<void> {
     const mine = ++asked
+    let kept = before ? items.value : []
+    const enough = kept.length + PAGE
     loading.value = true
     problem.value = null
     try {
-      const page = await get<Page<Item>>(`${path}${query({ ...filters(), limit: 50, before })}`)
-      if (mine !== asked) return // a later question is on its way
-      items.value = before ? [...items.value, ...page.items] : page.items
-      next.value = page.next
+      for (let round = 0; round < ROUNDS; round++) {
+        const page: Page<Item> = await get<Page<Item>>(`${path}${query({ ...filters(), limit: PAGE, before })}`)
+        if (mine !== asked) return // a later question is on its way
+        items.value = kept = [...kept, ...page.items]
+        next.value = before = page.next
+        if (!before || kept.length >= enough) return
+      }
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       if (mine === asked) problem.value = error

@@ -6,33 +6,55 @@
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef, watch } from 'vue'
 import { ask, get, post, Problem } from '@/api/client'
-import type { Desk, DeskView, Link, Pop, SeatRow, Sip } from '@/api/types'
+import type { Desk, DeskView, Link, MessageRow, Pop, SeatRow, Sip, SupervisionRow } from '@/api/types'
 import { applyDesk, follow, type Live, type LiveState, LOGGED_OUT, TAKEN_OVER } from '@/live'
 import { Softphone } from '@/phone'
 import { lookForDevices, unlockSound } from '@/sound'
+import { useNotices } from './notices'
+import { useQuestions } from './questions'
+import { useReference } from './reference'
 import { useSession } from './session'
 import { useWork } from './work'
 
+/** Refusals that are warnings: the agent may insist. */
+const LIMITS = ['too_many_away', 'break_used_up']
 /** How long a command may go without the seat moving before it is called unanswered. */
 const PATIENCE_MS = 5000
+/** Help is not waited for. */
+const EMERGENCY_PATIENCE_MS = 1000
 
-export type Command = 'seat' | 'leave' | 'ready' | 'break' | 'extend' | 'finish' | 'hangup'
+/** A seat by its number, a line or a queue by its code. */
+export interface Target {
+  kind: 'seat' | 'line' | 'queue'
+  code: string
+}
+
+export type Command = 'seat' | 'leave' | 'ready' | 'stay' | 'break' | 'extend' | 'finish' | 'hangup'
 
 export const useDesk = defineStore('desk', () => {
   const session = useSession()
   const work = useWork()
+  const notices = useNotices()
+  const questions = useQuestions()
+  const reference = useReference()
   const phone = new Softphone()
 
   const loaded = ref(false)
   const seat = shallowRef<SeatRow | null>(null)
   const call = shallowRef<Pop | null>(null)
   const link = shallowRef<Link | null>(null)
+  const supervised = shallowRef<SupervisionRow[]>([])
+  const mail = shallowRef<MessageRow[]>([])
   const seats = shallowRef<Desk['seats']>([])
   const liveState = ref<LiveState>('connecting')
   const heard = ref<number | null>(null)
   const takenOver = ref(false)
+  /** Help is called by this phone itself. */
+  const helping = ref(false)
   const pending = ref<Command | null>(null)
   const trouble = shallowRef<Problem | null>(null)
+  /** A break that would go beyond a limit, and the warning. */
+  const limit = shallowRef<{ code: string; problem: Problem } | null>(null)
 
   let live: Live | null = null
   let patience: ReturnType<typeof setTimeout> | undefined
@@ -46,13 +68,16 @@ export const useDesk = defineStore('desk', () => {
     seat.value = view.seat
     call.value = view.call
     link.value = view.link
-    if (before?.state !== view.seat?.state || before?.wrap_up_until !== view.seat?.wrap_up_until) pending.value = null
+    supervised.value = view.supervised ?? []
+    mail.value = view.mail ?? []
+    if (before?.state !== view.seat?.state || before?.wrap_up_until !== view.seat?.wrap_up_until || before?.next !== view.seat?.next) pending.value = null
     if (!view.seat && before) phone.leave()
     // The seat is back, after a restart of the service or taken elsewhere: so is its phone.
     if (found && phone.state.line === 'off') void load()
   }
 
-  watch(call, (now) => {
+  watch(call, (now, before) => {
+    if (now?.id !== before?.id) helping.value = false
     if (now) work.pop(now)
   })
 
@@ -92,6 +117,11 @@ export const useDesk = defineStore('desk', () => {
           takenOver.value = true
           phone.giveWay()
         } else if (code === LOGGED_OUT) session.forget()
+      },
+      told(message) {
+        if (message.type === 'notices') void notices.load()
+        if (message.type === 'question') questions.told()
+        if (message.type === 'breaks') void reference.reload()
       },
       refused() {
         void session.begin()
@@ -149,7 +179,16 @@ export const useDesk = defineStore('desk', () => {
     if (await command('leave', () => ask('DELETE', '/desk/seat'))) await load()
   }
   const ready = () => command('ready', () => post('/desk/ready'))
-  const takeBreak = (code: string) => command('break', () => post('/desk/break', { code }))
+  async function takeBreak(code: string, insist = false): Promise<void> {
+    limit.value = null
+    if (await command('break', () => post('/desk/break', { code, insist }))) return
+    if (trouble.value && LIMITS.includes(trouble.value.code)) {
+      limit.value = { code, problem: trouble.value }
+      trouble.value = null
+    }
+  }
+  /** Take back what was asked for during the call. */
+  const stay = () => command('stay', () => ask('DELETE', '/desk/next'))
   const wrapUp = (act: 'extend' | 'finish') => command(act, () => post('/desk/wrap-up', { act }))
 
   /** The call's sound is in this tab. */
@@ -160,18 +199,45 @@ export const useDesk = defineStore('desk', () => {
     else void command('hangup', () => post('/desk/hangup'))
   }
 
+  /** Who hears whom: `act` is the last word of the API's path. The call moves when the service says so. */
+  async function pass(act: 'consult' | 'transfer' | 'join' | 'complete' | 'back', to?: Target): Promise<void> {
+    trouble.value = null
+    try {
+      await post(`/calls/${call.value?.id}/${act}`, to && { to })
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      trouble.value = error
+    }
+  }
+
+  /** 110, 119, 120 or 122 (紧急转接). When the service says nothing for a second, the phone does it by itself. */
+  async function emergency(number: string): Promise<void> {
+    trouble.value = null
+    try {
+      await ask('POST', `/calls/${call.value?.id}/emergency`, { number }, false, EMERGENCY_PATIENCE_MS)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      helping.value = (error.status === 0 || error.status >= 500) && (await phone.help(number))
+      if (!helping.value) trouble.value = error
+    }
+  }
+
   return {
     phone,
     loaded,
     seat,
     call,
     link,
+    supervised,
+    mail,
     seats,
     liveState,
     heard,
     takenOver,
+    helping,
     pending,
     trouble,
+    limit,
     current,
     hasSound,
     open,
@@ -182,7 +248,10 @@ export const useDesk = defineStore('desk', () => {
     leaveSeat,
     ready,
     takeBreak,
+    stay,
     wrapUp,
     hangUp,
+    pass,
+    emergency,
   }
 })

@@ -1,7 +1,7 @@
 /** The city's reference data (基础数据): kinds, categories, regions, departments, services, breaks. */
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
-import { get } from '@/api/client'
+import { once } from '@/api/once'
 import type { Category, Named, Reference, Region, Service } from '@/api/types'
 
 const EMPTY: Reference = {
@@ -12,27 +12,15 @@ const EMPTY: Reference = {
   departments: [],
   services: [],
   breaks: [],
+  away_share: 1,
+  away_least: 1,
 }
 
 const byCode = <Thing extends Named>(things: readonly Thing[]) => new Map(things.map((thing) => [thing.code, thing]))
 
 export const useReference = defineStore('reference', () => {
   const all = shallowRef<Reference>(EMPTY)
-  let asking: Promise<void> | null = null
-
-  /** Fetched once for the page's life. Throws `Problem`; the next call asks again. */
-  function load(): Promise<void> {
-    asking ??= get<Reference>('/reference').then(
-      (found) => {
-        all.value = found
-      },
-      (error: unknown) => {
-        asking = null
-        throw error
-      },
-    )
-    return asking
-  }
+  const { load, reload } = once<Reference>('/reference', (found) => (all.value = found))
 
   const kinds = computed(() => byCode(all.value.kinds))
   const urgencies = computed(() => byCode(all.value.urgencies))
@@ -44,5 +32,5 @@ export const useReference = defineStore('reference', () => {
   /** What an order may be filed under: the leaves, not the classes. */
   const leaves = computed(() => all.value.categories.filter((category) => category.parent))
 
-  return { all, load, kinds, urgencies, categories, leaves, regions, departments, services, breaks }
+  return { all, load, reload, kinds, urgencies, categories, leaves, regions, departments, services, breaks }
 })

@@ -4,9 +4,11 @@
  * A form stays through wrap-up and after it. When the next call comes, an unsaved form goes to the drafts.
  */
 import { defineStore } from 'pinia'
-import { reactive, ref, shallowRef, watch } from 'vue'
+import { computed, reactive, ref, shallowRef, watch } from 'vue'
 import { ask, get, post, Problem } from '@/api/client'
-import type { CallRecord, Draft, DraftFound, History, OrderEnd, OrderForm, OrderSaved, Pop } from '@/api/types'
+import type { Given } from '@/api/orders'
+import type { AskedOfOrder, RepeatedOrder, RepeatedOrders } from '@/api/joins'
+import type { CallRecord, Draft, DraftFound, History, ListedDraft, OrderEnd, OrderForm, OrderSaved, Pop } from '@/api/types'
 import { Autosave, dropCopy, findCopy, type SaveState, type Shelf } from '@/autosave'
 import { useSession } from './session'
 
@@ -26,6 +28,12 @@ export interface DraftNote {
   service: string
 }
 
+/** What becomes of a form in place of a new order: one that it repeats is urged, reopened, or repeated by it. */
+export interface Instead {
+  way: 'urge' | 'reopen' | 'new'
+  code: string
+}
+
 export function emptyForm(callback = ''): OrderForm {
   return {
     kind: 'consult',
@@ -38,13 +46,25 @@ export function emptyForm(callback = ''): OrderForm {
     contact_name: '',
     callback_number: callback,
     confidential: false,
+    anonymous: false,
+    public_danger: false,
+    complained_person: '',
+    complained_units: [],
+    point: null,
   }
 }
 
+/** Words are still being typed before that. */
+const REPEATS_AFTER_MS = 600
+
 const CONTENT = ['subject', 'description', 'place', 'contact_name', 'category', 'region'] as const
 
+/** A citizen is being called, and no phone of ours has rung yet: it is nobody's call so far, and has no history. */
+const isDialled = (call: Subject): boolean =>
+  !!call.origin && !call.answered_at && ['dialling', 'greeting', 'waiting', 'ended'].includes(call.state ?? '')
+
 /** Whether somebody wrote something in it. */
-export const written = (form: OrderForm): boolean => CONTENT.some((field) => form[field].trim() !== '')
+export const written = (form: OrderForm): boolean => !!form.point || CONTENT.some((field) => form[field].trim() !== '')
 
 export const useWork = defineStore('work', () => {
   const session = useSession()
@@ -55,11 +75,17 @@ export const useWork = defineStore('work', () => {
   const order = shallowRef<OrderSaved | null>(null)
   const orderTrouble = shallowRef<Problem | null>(null)
   const ordering = ref<OrderEnd | null>(null)
+  /** Orders of the caller's that the form would repeat; what becomes of it, null for another matter. */
+  const repeats = shallowRef<readonly RepeatedOrder[]>([])
+  const instead = shallowRef<Instead | null>(null)
+  const reopenReason = ref('unmet')
+  const urged = shallowRef<AskedOfOrder | null>(null)
   const history = shallowRef<History | null>(null)
   const historyTrouble = shallowRef<Problem | null>(null)
   const drafts = ref<DraftNote[]>([])
 
   let autosave: Autosave | null = null
+  let lookingAgain: ReturnType<typeof setTimeout> | undefined
   /** Names this order for the service, so that sending twice saves once. */
   let orderKey = ''
   /** Changes made by the program are not the person's. */
@@ -75,9 +101,27 @@ export const useWork = defineStore('work', () => {
       } catch {
         drafts.value = []
       }
+      void loadDrafts()
     },
     { immediate: true },
   )
+
+  /** What the service keeps, from whichever browser; beside it what only this browser has, since it was never sent. */
+  async function loadDrafts(): Promise<void> {
+    const login = session.me?.login
+    if (!login || !session.me?.may.includes('write_order')) return
+    try {
+      const { items } = await get<{ items: ListedDraft[] }>('/drafts')
+      if (session.me?.login !== login) return
+      const kept = new Set(items.map(({ call_id }) => call_id))
+      note((notes) => [
+        ...items.map((each) => ({ call: each.call_id, at: each.arrived_at ?? each.saved_at, service: each.service ?? '' })),
+        ...notes.filter(({ call }) => !kept.has(call) && (call === subject.value?.id || findCopy(SHELF, call))),
+      ])
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error // the list of this browser stands
+    }
+  }
 
   function note(change: (notes: DraftNote[]) => DraftNote[]): void {
     drafts.value = change(drafts.value)
@@ -86,7 +130,7 @@ export const useWork = defineStore('work', () => {
 
   function fill(values: OrderForm): void {
     quiet = true
-    Object.assign(form, values)
+    Object.assign(form, emptyForm(), values) // what an older release kept has fewer fields
     quiet = false
   }
 
@@ -130,6 +174,7 @@ export const useWork = defineStore('work', () => {
     saveState.value = { is: 'clean' }
     order.value = null
     orderTrouble.value = null
+    forgetRepeats()
     history.value = null
     historyTrouble.value = null
     // A row of the ledger has only a masked number.
@@ -138,8 +183,14 @@ export const useWork = defineStore('work', () => {
 
   /** A call came to the seat, or what is known of it changed. */
   function pop(call: Pop): void {
-    if (subject.value?.id === call.id) subject.value = call
-    else void begin(call)
+    if (!session.may('write_order')) return // a visit: nothing is written of it here
+    if (subject.value?.id !== call.id) return void begin(call)
+    const before = subject.value
+    subject.value = call
+    if (isDialled(before) && !isDialled(call)) void loadHistory()
+    // Whoever was asked about the call has it now.
+    const told = before.number.includes('*') && !call.number.includes('*')
+    if (told && !form.callback_number) form.callback_number = call.number
   }
 
   /**
@@ -149,7 +200,7 @@ export const useWork = defineStore('work', () => {
   async function writtenBefore(call: Subject): Promise<{ draft?: Draft; order?: OrderSaved }> {
     const path = `/calls/${encodeURIComponent(call.id)}`
     const noted = drafts.value.some((note) => note.call === call.id)
-    if (call.state === 'ringing' && !noted) return {}
+    if ((call.state === 'ringing' || isDialled(call)) && !noted) return {}
     try {
       if (!noted) {
         const { order: saved } = await get<CallRecord>(path)
@@ -166,7 +217,7 @@ export const useWork = defineStore('work', () => {
     put(call)
     orderKey = crypto.randomUUID()
     loading.value = true
-    void loadHistory()
+    if (!isDialled(call)) void loadHistory()
     const before = await writtenBefore(call)
     if (subject.value?.id !== call.id) return
     if (before.order) {
@@ -201,8 +252,74 @@ export const useWork = defineStore('work', () => {
     }
   }
 
+  function forgetRepeats(): void {
+    clearTimeout(lookingAgain)
+    repeats.value = []
+    instead.value = null
+    reopenReason.value = 'unmet'
+    urged.value = null
+  }
+
+  function foundRepeats(found: readonly RepeatedOrder[]): void {
+    const known = new Set(repeats.value.map(({ code }) => code))
+    // To go on with the order that is there is what is done, unless the person has said otherwise of these very orders.
+    const [first] = found
+    if (first?.code && found.some(({ code }) => !known.has(code))) instead.value = { way: first.way, code: first.code }
+    else if (!found.some(({ code, way }) => code === instead.value?.code && (way === instead.value?.way || way === 'reopen'))) instead.value = null
+    repeats.value = found
+  }
+
+  /** Whether the caller has asked for this before: asked when the matter is known, and again as its words change. */
+  async function lookForRepeats(): Promise<void> {
+    const call = subject.value
+    if (!call || order.value || loading.value || isDialled(call) || call.state === 'ringing' || !form.category) return
+    if (form.confidential || form.anonymous) return foundRepeats([])
+    try {
+      const found = await post<RepeatedOrders>(`/calls/${encodeURIComponent(call.id)}/repeats`, { form: { ...form } })
+      if (subject.value?.id === call.id && !order.value) foundRepeats(found.items)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error // saving asks once more
+    }
+  }
+  watch(
+    () => [form.category, form.subject, form.description, form.callback_number, form.confidential, form.anonymous],
+    () => {
+      clearTimeout(lookingAgain)
+      if (autosave) lookingAgain = setTimeout(() => void lookForRepeats(), REPEATS_AFTER_MS)
+    },
+  )
+
+  /** The same person and matter: urge what is there (催办), or reopen it (重新办理). True when the service has it. */
+  async function urge(): Promise<boolean> {
+    const call = subject.value
+    const meant = instead.value
+    if (!call || ordering.value || order.value || !meant || meant.way === 'new') return false
+    const { way: act, code } = meant
+    ordering.value = 'pending_dispatch'
+    orderTrouble.value = null
+    try {
+      const words = [form.subject, form.description].filter((text) => text.trim()).join('\n').slice(0, 2000)
+      const body = { code, act, words, key: orderKey, ...(act === 'reopen' && { reopen_reason: reopenReason.value }) }
+      const asked = await post<AskedOfOrder>(`/calls/${encodeURIComponent(call.id)}/asks`, body)
+      note((notes) => notes.filter((noted) => noted.call !== call.id))
+      if (subject.value?.id === call.id) {
+        urged.value = asked
+        order.value = { code: asked.code, state: asked.state, call_id: call.id, stored: 'database' }
+        autosave?.end(true)
+        void loadHistory()
+      }
+      return true
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      orderTrouble.value = error
+      return false
+    } finally {
+      ordering.value = null
+    }
+  }
+
   /** Save as a work order (工单). True when the service has it. */
-  async function save(end: OrderEnd): Promise<boolean> {
+  async function save(end: OrderEnd, given: Given = {}): Promise<boolean> {
     const call = subject.value
     if (!call || ordering.value || order.value) return false
     ordering.value = end
@@ -211,6 +328,9 @@ export const useWork = defineStore('work', () => {
       const saved = await post<OrderSaved>(`/calls/${encodeURIComponent(call.id)}/order`, {
         form: { ...form },
         end,
+        given,
+        other_than: instead.value?.way === 'urge' ? [] : repeats.value.map(({ code }) => code).filter((code) => code !== instead.value?.code),
+        repeats: instead.value?.way === 'new' ? instead.value.code : null,
         key: orderKey,
       })
       note((notes) => notes.filter((noted) => noted.call !== call.id))
@@ -222,6 +342,7 @@ export const useWork = defineStore('work', () => {
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       orderTrouble.value = error
+      if (error.code === 'repeat') foundRepeats((error.body as { repeats?: RepeatedOrder[] }).repeats ?? [])
       return false
     } finally {
       ordering.value = null
@@ -235,6 +356,7 @@ export const useWork = defineStore('work', () => {
     const { region, contact_name, callback_number } = form
     order.value = null
     orderKey = crypto.randomUUID()
+    forgetRepeats()
     saveState.value = { is: 'clean' }
     fill({ ...emptyForm(callback_number), region, contact_name })
     const mine = new Autosave(call.id, 0, send(call.id), SHELF, (state) => {
@@ -249,7 +371,14 @@ export const useWork = defineStore('work', () => {
     await begin({ ...call, late: false })
   }
 
-  /** Throw away the note of a draft; the draft itself stays with the service. */
+  /** Throw a draft away, here and with the service, where an empty form is none. */
+  async function discardDraft(id: string): Promise<void> {
+    const path = `/calls/${encodeURIComponent(id)}/draft`
+    const { draft } = await get<DraftFound>(path)
+    if (draft) await ask('PUT', path, { form: emptyForm(), version: draft.version })
+    forgetDraft(id)
+  }
+
   function forgetDraft(id: string): void {
     note((notes) => notes.filter(({ call }) => call !== id))
     dropCopy(SHELF, id)
@@ -261,14 +390,23 @@ export const useWork = defineStore('work', () => {
 
   addEventListener('pagehide', () => autosave?.leave())
 
+  /** Nobody's call so far. */
+  const early = computed(() => subject.value !== null && isDialled(subject.value))
+
   return {
     subject,
+    early,
     form,
     loading,
     saveState,
     order,
     orderTrouble,
     ordering,
+    repeats,
+    instead,
+    reopenReason,
+    urged,
+    urge,
     history,
     historyTrouble,
     drafts,
@@ -278,6 +416,8 @@ export const useWork = defineStore('work', () => {
     save,
     another,
     reopen,
+    loadDrafts,
+    discardDraft,
     forgetDraft,
     settle,
     retrySave: () => autosave?.flush(),

@@ -1,0 +1,27 @@
+/** Points on a map. */
+export default {
+  place: {
+    point: 'Point on the map',
+    point_what: 'paste it, or click on the sketch (optional)',
+    point_how: 'paste it, or click on the sketch',
+    paste: 'latitude, longitude: 22.541, 114.050',
+    datum: 'Datum',
+    wgs84: 'WGS-84 (as CGCS2000)',
+    gcj02: 'GCJ-02 (Amap, Tencent and other Chinese web maps)',
+    wrong: 'That is no point: latitude, longitude',
+    clear: 'Clear',
+    map_of: 'Sketch map: {name}; a click sets the point',
+    map_at: 'Sketch map: {at}',
+    sketch: 'The sketch has a grid, a scale and the middles of districts, and no streets.',
+    metres: '{n} m',
+    kilometres: '{n} km',
+    north: 'N',
+    closer: 'Closer',
+    farther: 'Farther',
+    open: 'Open in a map program',
+    city_map: 'See it on the city’s map',
+    near: 'Open orders of its kind within a kilometre',
+    none_near: 'No open order of its kind within a kilometre.',
+    all_near: 'All {n}',
+  },
+}

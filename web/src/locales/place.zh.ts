@@ -1,0 +1,27 @@
+/** 地图点。 */
+export default {
+  place: {
+    point: '地图点',
+    point_what: '可粘贴坐标，或在示意图上点选（选填）',
+    point_how: '可粘贴坐标，或在示意图上点选',
+    paste: '纬度,经度，如 22.541, 114.050',
+    datum: '坐标系',
+    wgs84: 'WGS-84（与 CGCS2000 一致）',
+    gcj02: 'GCJ-02（高德、腾讯等网络地图）',
+    wrong: '无法识别，请填“纬度,经度”',
+    clear: '清除',
+    map_of: '示意图：{name}，点击可设地图点',
+    map_at: '示意图：{at}',
+    sketch: '示意图只画方格、比例尺和各区中心，不含道路。',
+    metres: '{n} 米',
+    kilometres: '{n} 公里',
+    north: '北',
+    closer: '放大',
+    farther: '缩小',
+    open: '用地图软件打开',
+    city_map: '在本市地图上查看',
+    near: '一公里内同类未办结工单',
+    none_near: '一公里内没有同类未办结工单。',
+    all_near: '全部 {n} 件',
+  },
+}
