@@ -65,7 +65,7 @@ class Ours:
 
     def feed(self, data: bytes) -> None:
         for frame in self._splitter.feed(data):
-            event = self._authentic.fields(frame)
+            event = self._authentic.event(frame)
             fact = self._reader.fact(event) if event is not None else None
             if fact is not None:
                 step(self._floor, fact)

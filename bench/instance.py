@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,14 @@ from typing import Any, Final
 
 from aiohttp import ClientSession, CookieJar
 
+from callcenter.asterisk import actions
+from dialplan import names
+
 SIP: Final = Path(__file__).parent / "sip"
 #: The demo city has seats of its own; those of the benchmark follow.
 FIRST_SEAT: Final = 2001
+#: What a citizen says: one second of a hum of 400 Hz, in u-law.
+_SOUND: Final = (b"\x90" * 10 + b"\x10" * 10) * 400
 TICK: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -78,29 +83,43 @@ def _cpu(pid: int, *, ended_children: bool = False) -> float:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Instance]:
-    """Start an instance, and end it. No wrap-up: seats are ready again at once."""
+async def running(home: Path | None = None, patience: float = 90) -> AsyncIterator[Instance]:
+    """Start an instance, and end it. No wrap-up: seats are ready again at once. `home`: one that is kept.
+
+    `patience`: seconds within which it must be ready; a new release may have an index to make.
+    """
     folder = Path(tempfile.mkdtemp(prefix="callcenter-bench-"))
     folder.chmod(0o755)  # Postgres runs under an account of its own when we are root
-    file = folder / "ready.json"
+    file, home = folder / "ready.json", home or folder / "home"
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "callcenter.cli", "up", "--demo", "--home", folder / "home", "--ready-file", file],
-            env={**os.environ, "CALLCENTER_WRAP_UP_SECONDS": "0"},
+            [
+                sys.executable,
+                "-m",
+                "callcenter.cli",
+                "up",
+                "--demo",
+                "--with-parent",
+                "--home",
+                home,
+                "--ready-file",
+                file,
+            ],
+            env={**os.environ, "CALLCENTER_WRAP_UP_SECONDS": "0", "CALLCENTER_SURVEY": "false"},
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     try:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(patience):
             while not file.exists():
                 if process.poll() is not None:
                     raise SystemExit((folder / "up.log").read_text())
                 await asyncio.sleep(0.1)
-        yield Instance(folder / "home", json.loads(file.read_text()))
+        yield Instance(home, json.loads(file.read_text()))
     finally:
         process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(process.wait, 20)
+        await asyncio.to_thread(process.wait, 120)
         shutil.rmtree(folder)
 
 
@@ -129,25 +148,53 @@ async def staffed(instance: Instance, agents: int) -> AsyncIterator[list[Desk]]:
         stack.enter_context(_phones(instance, phones))
         for desk in desks:
             await _ask(desk.session, "POST", "/api/v1/desk/seat", {"number": desk.seat, "phone": "desk"})
-        await asyncio.sleep(3)  # in which Asterisk asks each phone whether it is there
-        for desk in desks:
-            await _ask(desk.session, "POST", "/api/v1/desk/ready")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30 + agents / 5):
+            # Asterisk asks each phone whether it is there, one after the other.
+            while (await instance.metrics()).get('callcenter_seats{state="unreachable"}', 0):
+                await asyncio.sleep(0.5)
+            for desk in desks:
+                await _ask(desk.session, "POST", "/api/v1/desk/ready")
             while (await instance.metrics())['callcenter_seats{state="ready"}'] < agents:
                 await asyncio.sleep(0.5)
         yield desks
 
 
-async def calls(instance: Instance, rate: float, number: int) -> list[dict[str, str]]:
-    """Have so many citizens call, `rate` a second whatever becomes of the earlier ones; SIPp's last statistics."""
+async def calls(
+    instance: Instance,
+    rate: float,
+    number: int,
+    *,
+    key: str = "2",
+    stay: float = 4.0,
+    prefix: str = "139",
+    silent: bool = False,
+) -> list[dict[str, str]]:
+    """Have so many citizens call, `rate` a second whatever becomes of the earlier ones; SIPp's last statistics.
+
+    Args:
+        key: which they press in the greeting.
+        stay: seconds from then until they hang up.
+        prefix: three digits with which their numbers begin.
+        silent: they send no sound.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "numbers.csv"
-        file.write_text("SEQUENTIAL\n" + "".join(f"139{n:08d};\n" for n in range(number)))
+        file.write_text("SEQUENTIAL\n" + "".join(f"{prefix}{n:08d};\n" for n in range(number)))
+        scenario = folder / "citizen.xml"
+        text = (SIP / "citizen.xml").read_text()
+        text = text.replace('play_dtmf="2"', f'play_dtmf="{key}"').replace('"3100"', f'"{stay * 1000 - 900:.0f}"')
+        text = (
+            text.replace('<nop><action><exec rtp_stream="SOUND,-1,8,PCMA/8000"/></action></nop>', "")
+            if silent
+            else text
+        )
+        (folder / "sound.raw").write_bytes(_SOUND)
+        scenario.write_text(text.replace("SOUND", str(folder / "sound.raw")))
         words = ["-inf", str(file), "-r", f"{rate:g}", "-m", str(number), "-l", "1000", "-timeout", "900"]
         words += ["-trace_stat", "-stf", str(folder / "stat.csv"), "-fd", "10"]
         process = await asyncio.create_subprocess_exec(
-            *_sipp(instance, "citizen.xml", free_port(), *words),
+            *_sipp(instance, scenario, free_port(), *words),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -159,6 +206,26 @@ async def calls(instance: Instance, rate: float, number: int) -> list[dict[str, 
                 process.kill()
         with (folder / "stat.csv").open() as stat:
             return list(csv.DictReader(stat, delimiter=";"))
+
+
+@asynccontextmanager
+async def manager(instance: Instance) -> AsyncIterator[Callable[[Mapping[str, str]], Awaitable[None]]]:
+    """Act by Asterisk's manager, as the service does. What is yielded sends one action and waits for its answer."""
+    host, _, port = instance.told["ami"].partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    async def ask(action: Mapping[str, str]) -> None:
+        writer.write("".join(f"{name}: {value}\r\n" for name, value in action.items()).encode() + b"\r\n")
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b"Response: Success" not in answer:
+            raise SystemExit(f"{action['Action']}: {answer.decode()}")
+
+    try:
+        await reader.readline()
+        await ask(actions.login(names.ACTIONS_USER, instance.kept("ami_actions_secret"), events=False))
+        yield ask
+    finally:
+        writer.close()
 
 
 def free_port() -> int:
@@ -176,16 +243,17 @@ def _phones(instance: Instance, accounts: list[tuple[str, str]]) -> Iterator[Non
         file = Path(folder) / "seats.csv"
         lines = [f"{seat};[authentication username={seat} password={secret}];{port}\n" for seat, secret in accounts]
         file.write_text("SEQUENTIAL\n" + "".join(lines))
-        words = ["-inf", str(file), "-m", str(len(accounts)), "-r", "50", "-timeout", "5", "-recv_timeout", "2000"]
+        words = ["-inf", str(file), "-m", str(len(accounts)), "-r", "50", "-recv_timeout", "2000"]
+        words += ["-timeout", str(5 + len(accounts) // 25)]
         for _ in range(6):  # a seat that was made a moment ago is not known to Asterisk yet
-            done = subprocess.run(_sipp(instance, "register.xml", port, *words), capture_output=True)
+            done = subprocess.run(_sipp(instance, SIP / "register.xml", port, *words), capture_output=True)
             if done.returncode == 0:
                 break
             time.sleep(2)
         else:
             raise SystemExit(f"the phones cannot register: SIPp ended with {done.returncode}")
     answering = subprocess.Popen(
-        _sipp(instance, "agent.xml", port, "-l", "2000"),
+        _sipp(instance, SIP / "agent.xml", port, "-l", "2000", "-rtp_echo"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -197,9 +265,10 @@ def _phones(instance: Instance, accounts: list[tuple[str, str]]) -> Iterator[Non
         answering.wait()
 
 
-def _sipp(instance: Instance, scenario: str, port: int, *words: str) -> list[str]:
+def _sipp(instance: Instance, scenario: Path, port: int, *words: str) -> list[str]:
     place = ["-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-nostdin"]
-    return ["sipp", instance.told["sip"], "-sf", str(SIP / scenario), *place, *words]
+    # Who calls is not measured and shares the machine: it gives way.
+    return ["nice", "-n", "5", "sipp", instance.told["sip"], "-sf", str(scenario), *place, *words]
 
 
 async def session(stack: AsyncExitStack, instance: Instance, login: str, password: str) -> ClientSession:

@@ -4,6 +4,7 @@ Each agent has the desk page's websocket open, and there is one wallboard. Calle
 """
 
 import asyncio
+import contextlib
 import json
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -17,7 +18,8 @@ from bench.instance import Desk, Instance, calls, running, session, staffed
 PARTS: Final = ("service", "asterisk", "postgres")
 IDLE_SECONDS: Final = 5.0
 WARM_UP: Final = 30  # calls
-SETTLE_SECONDS: Final = 3.0  # in which the last rows are written and the files read
+SETTLE_SECONDS: Final = 5.0  # in which the last rows are written and the files read
+SEAL_SECONDS: Final = 60.0  # at most, until the last recordings are stored
 
 
 async def _listen(browser: ClientSession, view: str) -> None:
@@ -72,13 +74,14 @@ async def _measure(instance: Instance, rate: float, number: int, agents: int) ->
     used = {part: instance.cpu(part) - used[part] for part in PARTS}
     seen = await remembering
 
-    waits, outcomes = await _ledger(instance)
+    waits, outcomes, recorded = await _ledger(instance)
     each = {part: 1000 * used[part] / number for part in PARTS}
     failed = int(stat["FailedCall(C)"])
     return [
         Figure("calls", f"{number} at {rate:g}/s, {agents} agents with their desks open, 1 wallboard"),
         Figure("failed, as SIPp says", str(failed), "0"),
         Figure("outcomes in the ledger, with warm-up", json.dumps(outcomes)),
+        Figure("recorded, sealed and stored", recorded),
         Figure("from queue to answer", spread(waits, "ms", 0)),
         Figure("Asterisk", f"{each['asterisk']:.1f} ms a call (idle {idle['asterisk']:.1%} of a core)"),
         Figure("service", f"{each['service']:.1f} ms a call (idle {idle['service']:.1%} of a core)"),
@@ -89,11 +92,23 @@ async def _measure(instance: Instance, rate: float, number: int, agents: int) ->
     ]
 
 
-async def _ledger(instance: Instance) -> tuple[list[float], dict[str, int]]:
+async def _ledger(instance: Instance) -> tuple[list[float], dict[str, int], str]:
+    """Waits in milliseconds, outcomes counted, and how many calls have a whole recording."""
     connection: Any = await asyncpg.connect(instance.told["postgres"])
     try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEAL_SECONDS):
+                while await connection.fetchval(
+                    "SELECT EXISTS (SELECT FROM calls WHERE outcome = 'answered'"
+                    " AND NOT EXISTS (SELECT FROM recordings WHERE call_id = calls.id))"
+                ):
+                    await asyncio.sleep(0.5)
         waits = await connection.fetch("SELECT wait_ms FROM calls WHERE wait_ms IS NOT NULL")
         outcomes = await connection.fetch("SELECT coalesce(outcome, 'open') o, count(*) n FROM calls GROUP BY 1")
+        whole, gaps = await connection.fetchrow(
+            "SELECT count(*) FILTER (WHERE gap IS NULL), count(*) FILTER (WHERE gap IS NOT NULL) FROM recordings"
+        )
     finally:
         await connection.close()
-    return [float(row["wait_ms"]) for row in waits], {row["o"]: row["n"] for row in outcomes}
+    recorded = f"{whole} calls whole, {gaps} with a gap"
+    return [float(row["wait_ms"]) for row in waits], {row["o"]: row["n"] for row in outcomes}, recorded
