@@ -3,12 +3,17 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup run test bench lint format lock
+.PHONY: help setup run test harm bench bench-office lint format lock
 
 PYTHON ?= python3
 PORT ?= $(or $(CALLCENTER_PORT),8012)
 SIP_PORT ?= $(or $(CALLCENTER_SIP_PORT),5060)
 HOME_DIR ?= $(or $(CALLCENTER_HOME),var)
+
+ORDERS ?= 200000
+
+# Test processes: their calls wait for time more than for a core.
+AT_ONCE ?= 4
 
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
@@ -18,7 +23,8 @@ WEB := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 help:
 	@echo "make run     12345 on this machine: PORT=$(PORT) SIP_PORT=$(SIP_PORT) HOME_DIR=$(HOME_DIR)"
 	@echo "make test    everything that must hold"
-	@echo "make bench   figures, side by side"
+	@echo "make harm    and holds while parts are killed, frozen and filled, for minutes"
+	@echo "make bench   figures, side by side; make bench-office ORDERS=5000000: the office with millions of orders"
 	@echo "make setup   what run needs: Python packages, Asterisk, pages"
 	@echo "make lint, make format, make lock"
 
@@ -31,18 +37,25 @@ run: setup
 
 test: setup .venv/.dev
 	@sh scripts/test-tools.sh
-	@$(MAKE) --no-print-directory lint
-	@scripts/npm run check
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not harm"
+
+harm: setup .venv/.dev
+	@sh scripts/test-tools.sh
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m harm
 
 bench: setup .venv/.dev
 	@sh scripts/test-tools.sh
 	@$(BIN)/python -m bench
 
-lint: .venv/.dev
+# The data is made once and kept below HOME_DIR.
+bench-office: setup .venv/.dev
+	@$(BIN)/python -m bench office --orders $(ORDERS) --folder "$(HOME_DIR)/bench-office"
+
+lint: .venv/.dev web/node_modules/.installed
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@scripts/npm run check
 
 format: .venv/.dev
 	@$(BIN)/ruff check --fix --exit-zero --quiet

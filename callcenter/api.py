@@ -14,7 +14,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Generic, NoReturn, Protocol
 
 from aiohttp import web
@@ -32,11 +32,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import TypeVar
 
 from callcenter.clock import iso
-from callcenter.people.permissions import ACTIONS, Person
+from callcenter.people.permissions import ACTIONS, BY_APPROVAL, Person
 from callcenter.people.sessions import COOKIE, SESSIONS
 from callcenter.settings import Settings
 
 ENGINE: Final = web.AppKey("ENGINE", AsyncEngine)
+#: For what only reads: the same connections, without the messages that begin and end a transaction.
+READING: Final = web.AppKey("READING", AsyncEngine)
 SETTINGS: Final = web.AppKey("SETTINGS", Settings)
 
 #: In place of an action: anyone, logged in or not; anyone who is logged in.
@@ -76,6 +78,8 @@ Moment = Annotated[
 
 
 def _day(given: object) -> date:
+    if type(given) is date:  # ours, on its way out
+        return given
     if not isinstance(given, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
         raise ValueError("must be YYYY-MM-DD")
     return date.fromisoformat(given)
@@ -87,6 +91,21 @@ def _whole(given: object) -> object:
 
 #: A day as YYYY-MM-DD and nothing else: pydantic alone would read `0` as the first of January 1970.
 Day = Annotated[date, BeforeValidator(_day)]
+
+
+def _moment(given: object) -> datetime:
+    if not isinstance(given, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", given):
+        raise ValueError("must be an ISO 8601 moment")
+    at = datetime.fromisoformat(given)
+    if at.tzinfo is None:
+        raise ValueError("must have its offset from UTC")
+    return min(max(at, _EARLIEST), _LATEST)
+
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+#: A moment that somebody tells us: ISO 8601 with an offset. One out of this century is its edge: reckoning ends there.
+At = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 #: Lets JSON write a whole number as `5.0`: `Annotated[int, Field(ge=0, le=9), WHOLE]`.
 WHOLE: Final = BeforeValidator(_whole)
@@ -122,7 +141,7 @@ class Ask(Generic[BodyT, QueryT, PathT]):
 
 
 Handler = Callable[[Ask[BodyT, QueryT, PathT]], Awaitable[OutT | web.StreamResponse]]
-RawHandler = Callable[[Ask[None, QueryT, PathT]], Awaitable[web.StreamResponse]]
+RawHandler = Callable[[Ask[BodyT, QueryT, PathT]], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +155,8 @@ class Route:
     handler: Handler[Any, Any, Any, Any]
     status: int = 200
     raw: bool = False
+    #: Open to those too who may do it with an approval; the handler asks for that.
+    approved: bool = False
     body: TypeAdapter[Any] | None = None
     query: TypeAdapter[Any] | None = None
     path: TypeAdapter[Any] | None = None
@@ -159,7 +180,7 @@ class Route:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Check who asks, parse, handle, answer."""
         person = None if self.action == PUBLIC else await request.app[SESSIONS].person(request.cookies.get(COOKIE))
-        allow(person, self.action)
+        allow(person, self.action, approved=self.approved)
         path = parse_strings(self.path, request.match_info) if self.path else None
         shape = self.query or (None if self.raw else _NO_QUERY)
         query = parse_strings(shape, _single(request)) if shape else None
@@ -189,6 +210,7 @@ class Declare(Protocol):
         path: type[PathT] | None = None,
         out: type[OutT] | None = None,
         status: int = 200,
+        approved: bool = False,
     ) -> Callable[[Handler[BodyT, QueryT, PathT, OutT]], Handler[BodyT, QueryT, PathT, OutT]]: ...
 
 
@@ -213,10 +235,11 @@ class Routes:
             path: type[PathT] | None = None,
             out: type[OutT] | None = None,
             status: int = 200,
+            approved: bool = False,
         ) -> Callable[[Handler[BodyT, QueryT, PathT, OutT]], Handler[BodyT, QueryT, PathT, OutT]]:
             def remember(handler: Handler[BodyT, QueryT, PathT, OutT]) -> Handler[BodyT, QueryT, PathT, OutT]:
                 adapters = [TypeAdapter[Any](shape) if shape else None for shape in (body, query, path, out)]
-                self.declared.append(Route(self.room, method, url, action, handler, status, False, *adapters))
+                self.declared.append(Route(self.room, method, url, action, handler, status, False, approved, *adapters))
                 return handler
 
             return remember
@@ -229,15 +252,17 @@ class Routes:
         url: str,
         *,
         action: str,
+        body: type[BodyT] | None = None,
         query: type[QueryT] | None = None,
         path: type[PathT] | None = None,
         status: int = 200,
-    ) -> Callable[[RawHandler[QueryT, PathT]], RawHandler[QueryT, PathT]]:
+        approved: bool = False,
+    ) -> Callable[[RawHandler[BodyT, QueryT, PathT]], RawHandler[BodyT, QueryT, PathT]]:
         """Declare a route that answers by itself: a websocket (status 101), a page, a file."""
 
-        def remember(handler: RawHandler[QueryT, PathT]) -> RawHandler[QueryT, PathT]:
-            adapters = [TypeAdapter[Any](shape) if shape else None for shape in (None, query, path)]
-            self.declared.append(Route(self.room, method, url, action, handler, status, True, *adapters))
+        def remember(handler: RawHandler[BodyT, QueryT, PathT]) -> RawHandler[BodyT, QueryT, PathT]:
+            adapters = [TypeAdapter[Any](shape) if shape else None for shape in (body, query, path)]
+            self.declared.append(Route(self.room, method, url, action, handler, status, True, approved, *adapters))
             return handler
 
         return remember
@@ -259,13 +284,26 @@ def mount(app: web.Application, *rooms: Routes) -> None:
         app.router.add_route(route.method, route.url, route.serve)
 
 
-def allow(person: Person | None, action: str) -> None:
-    """Raise the 401 or 403 of someone who may not do the action."""
+def allow(person: Person | None, action: str, *, approved: bool = False) -> None:
+    """Raise the 401 or 403 of someone who may not do the action.
+
+    Args:
+        approved: who may do it with an approval passes; the handler asks for that.
+    """
     if action == PUBLIC:
         return
     if person is None:
         raise Problem(401, "not_logged_in", "请先登录", "Please log in first")
     if action != ANY_USER and not person.may(action):
+        if not BY_APPROVAL[action].isdisjoint(person.roles):
+            if approved:
+                return
+            raise Problem(
+                403,
+                "needs_approval",
+                "此操作须经批准，系统暂不支持审批",
+                "This needs an approval, which cannot be given yet",
+            )
         raise Problem(403, "not_allowed", "您没有此项权限", "You are not allowed to do this")
 
 

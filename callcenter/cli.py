@@ -19,8 +19,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 user = typer.Typer(no_args_is_help=True, help="Accounts (账号).")
 seat = typer.Typer(no_args_is_help=True, help="Seats (座席).")
+privacy = typer.Typer(no_args_is_help=True, help="Who confidential orders came from (保密诉求人).")
+audit = typer.Typer(no_args_is_help=True, help="The audit log (审计日志).")
 app.add_typer(user, name="user")
 app.add_typer(seat, name="seat")
+app.add_typer(audit, name="audit")
+app.add_typer(privacy, name="privacy")
 
 Home = Annotated[Path | None, typer.Option(help="folder of all state (CALLCENTER_HOME)")]
 
@@ -92,6 +96,85 @@ def reconcile(
         raise SystemExit(run(beside(_settings(home=home)), day))
 
 
+@app.command("demo-history")
+def demo_history(
+    home: Home = None,
+    days: Annotated[int, typer.Option(min=7, max=120, help="how many days before today")] = 70,
+    remove: Annotated[bool, typer.Option("--remove", help="take them away again")] = False,
+) -> None:
+    """Make up arrivals of the past for the demo's staffing page; they are marked, and the ledger is not touched."""
+    from callcenter.staffing.cli import load
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        print(load(beside(_settings(home=home)), days, remove=remove))
+
+
+@app.command()
+def simulate(
+    real: Annotated[
+        bool, typer.Option("--real", help="real calls through an Asterisk of its own, in real time")
+    ] = False,
+    calls: Annotated[float, typer.Option(min=1, max=100_000, help="calls an hour; with --days, calls a day")] = 600,
+    agents: Annotated[int, typer.Option(min=1, max=5_000, help="people on duty; with --days: as Erlang C wants")] = 43,
+    hours: Annotated[float, typer.Option(min=0.1, max=1_000, help="how long, without --real")] = 24,
+    days: Annotated[int, typer.Option(min=0, max=366, help="whole days with their profile, without --real")] = 0,
+    goal: Annotated[float, typer.Option(min=0.1, max=0.99, help="share in 15 s for which --days plans people")] = 0.9,
+    runs: Annotated[int, typer.Option(min=1, max=100, help="how often, each time with other callers")] = 10,
+    minutes: Annotated[float, typer.Option(min=0.5, max=480, help="how long, with --real")] = 3,
+    compressed: Annotated[
+        float, typer.Option(min=1, max=30, help="with --real: times so much shorter, so many times more calls")
+    ] = 1,
+    talk: Annotated[float, typer.Option(min=1, help="mean talk in seconds")] = 150,
+    wrap_up: Annotated[float, typer.Option(min=0, help="mean wrap-up in seconds")] = 60,
+    patience: Annotated[float, typer.Option(min=0, help="mean patience in seconds; 0: endless")] = 120,
+    redial: Annotated[float, typer.Option(min=0, max=1, help="share of those who hung up that calls again")] = 0.3,
+    ring: Annotated[float, typer.Option(min=0, max=9, help="seconds that a phone rings")] = 0.5,
+    missed: Annotated[float, typer.Option(min=0, max=0.9, help="share of rings missed, without --real")] = 0,
+    seed: Annotated[int, typer.Option(help="the same seed draws the same callers")] = 1,
+    house: Annotated[
+        str, typer.Option(help="a file of services and people with their skills, or demo, in place of one pool")
+    ] = "",
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%H:%M"], help="with --real: where in a day's profile the run begins; --calls are then a day's"
+        ),
+    ] = None,
+    key: Annotated[
+        int, typer.Option(min=0, max=2, help="with --real: a key that all press, to hear no greeting; 0: none")
+    ] = 0,
+) -> None:
+    """Try the rules on drawn callers, and print the 15 seconds beside those of an ideal pool on the same calls."""
+    from callcenter.simulate.cli import Wanted
+    from callcenter.simulate.cli import simulate as run
+
+    with _one_line():
+        run(
+            Wanted(
+                real=real,
+                calls=calls,
+                agents=agents,
+                hours=hours,
+                days=days,
+                goal=goal,
+                runs=runs,
+                minutes=minutes,
+                compressed=compressed,
+                talk=talk,
+                wrap_up=wrap_up,
+                patience=patience,
+                redial=redial,
+                ring=ring,
+                missed=missed,
+                seed=seed,
+                house=house,
+                start=None if start is None else 3600.0 * start.hour + 60.0 * start.minute,
+                key=str(key or ""),
+            )
+        )
+
+
 @app.command()
 def fetch() -> None:
     """Fetch what a first start needs from the network: Asterisk, when this machine has none."""
@@ -136,6 +219,31 @@ def add_seat(number: str, home: Home = None) -> None:
 
     with _one_line():
         run(beside(_settings(home=home)), number)
+
+
+@audit.command("verify")
+def verify_audit(
+    home: Home = None,
+    heads: Annotated[
+        Path | None, typer.Option(help="a copy of audit-heads.jsonl, kept apart; unset: that below home")
+    ] = None,
+) -> None:
+    """Walk the chain over the audit; exit code 1 when a row was changed, deleted or cut off."""
+    from callcenter.audit.cli import verify
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        raise SystemExit(verify(beside(_settings(home=home)), heads))
+
+
+@privacy.command("reseal")
+def reseal_identities(home: Home = None) -> None:
+    """Seal what an older key has sealed with the newest one of CALLCENTER_IDENTITY_KEY."""
+    from callcenter.privacy.cli import reseal
+    from callcenter.standalone.home import beside
+
+    with _one_line():
+        print(f"{reseal(beside(_settings(home=home)))} resealed")
 
 
 def _settings(**given: Any) -> Settings:

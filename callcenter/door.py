@@ -6,7 +6,6 @@ number gets into either.
 """
 
 import secrets
-import string
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -17,7 +16,7 @@ import structlog
 from aiohttp import hdrs, web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from callcenter.api import ENGINE, SETTINGS, Problem
+from callcenter.api import ENGINE, READING, SETTINGS, Problem
 from callcenter.metrics import HTTP_SECONDS
 from callcenter.people.passwords import PASSWORDS, Passwords
 from callcenter.people.sessions import SESSIONS, Sessions
@@ -29,6 +28,9 @@ BODY_BYTES: Final = 1024 * 1024
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _COUNTED: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
+#: A request's name is of letters: digits in a row would be masked as a telephone number.
+_LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+
 _log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,6 +40,7 @@ def new_application(settings: Settings, engine: AsyncEngine) -> web.Application:
     app = web.Application(middlewares=[watch, keep_out], client_max_size=BODY_BYTES)
     app[SETTINGS] = settings
     app[ENGINE] = engine
+    app[READING] = engine.execution_options(isolation_level="AUTOCOMMIT")
     app[SESSIONS] = Sessions(engine, lasts=timedelta(hours=settings.session_hours))
     app[PASSWORDS] = Passwords()
     app[THROTTLE] = Throttle()
@@ -120,7 +123,7 @@ async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
     began = time.perf_counter()
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unknown"
-    name = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
+    name = secrets.token_hex(5).translate(_LETTERS)
     with structlog.contextvars.bound_contextvars(request=name):
         response = await _answer(request, handler)
         seconds = time.perf_counter() - began

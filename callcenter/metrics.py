@@ -19,6 +19,14 @@ HTTP_SECONDS: Final = Histogram(
 LEDGER_ROWS: Final = Counter("callcenter_ledger_rows_total", "Rows kept, by where they were safe first", ("stored",))
 LEDGER_REFUSED_ROWS: Final = Counter("callcenter_ledger_refused_rows_total", "Rows put aside as wrong by Postgres")
 LEDGER_LOST_ROWS: Final = Counter("callcenter_ledger_lost_rows_total", "Rows that neither Postgres nor journal took")
+ORDERS_SWEPT: Final = Counter("callcenter_orders_swept_total", "Orders that the sweep over clocks has looked at")
+NOTICES: Final = Counter("callcenter_notices_total", "Tries to send notices of orders", ("channel", "outcome"))
+NOTICES_GIVEN_UP: Final = Counter("callcenter_notices_given_up_total", "Notices of orders that nobody was told")
+NOTICES_UNTOLD: Final = Gauge(
+    "callcenter_notices_untold", "Notices of orders given up in the last day and not sent again"
+)
+NOTICES_WAITING: Final = Gauge("callcenter_notices_waiting", "Notices of orders that wait to be sent, or for the day")
+NOTICES_AGE: Final = Gauge("callcenter_notices_age_seconds", "For how long the oldest notice that is due has waited")
 RECORDER_BUFFER_ROWS: Final = Gauge("callcenter_recorder_buffer_rows", "Rows that wait in memory to be written")
 JOURNAL_BYTES: Final = Gauge("callcenter_journal_bytes", "Size of the journal on disk")
 JOURNAL_AGE_SECONDS: Final = Gauge("callcenter_journal_age_seconds", "Age of what waits longest in the journal")
@@ -29,6 +37,10 @@ JOURNAL_REPLAY_SECONDS: Final = Histogram(
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300),
 )
 
+AUDIT_CHAINED: Final = Gauge("callcenter_audit_chained_rows", "Rows of the audit that are in the chain")
+AUDIT_WAITING: Final = Gauge("callcenter_audit_waiting_rows", "Rows of the audit that wait to be chained")
+AUDIT_BROKEN: Final = Gauge("callcenter_audit_chain_broken", "1 when the audit's chain has lost links that it had")
+
 # The line to Asterisk.
 LINE_UP: Final = Gauge("callcenter_line_state", "1 for the state that the line to Asterisk is in", ("state",))
 AMI_RECONNECTS: Final = Counter("callcenter_ami_reconnects_total", "Attempts to connect to Asterisk again")
@@ -38,6 +50,10 @@ AMI_FORGED: Final = Counter(
     "Tries to forge events: frames dropped because they are not Asterisk's own, and callers' numbers with line ends",
 )
 AMI_BROKEN: Final = Counter("callcenter_ami_unread_frames_total", "Authentic events that lacked what they must have")
+ASTERISK_HUNG: Final = Gauge(
+    "callcenter_asterisk_hung_kills",
+    "How often `callcenter up` has killed an Asterisk that lived and did not answer; it only grows",
+)
 LINE_WAITING: Final = Gauge("callcenter_line_waiting_frames", "Event frames heard that the floor has not taken in")
 EVENT_LAG: Final = Histogram(
     "callcenter_event_lag_seconds",
@@ -71,6 +87,8 @@ RING_SECONDS: Final = Histogram(
 )
 CALLS_NOW: Final = Gauge("callcenter_calls", "Calls now, by state", ("state",))
 SEATS_NOW: Final = Gauge("callcenter_seats", "Seats now, by state", ("state",))
+CALLBACKS_WAITING: Final = Gauge("callcenter_callbacks_waiting", "Citizens who wait to be called back")
+CALLBACKS: Final = Counter("callcenter_callbacks_total", "Calls back to citizens, by outcome", ("outcome",))
 LONGEST_WAIT: Final = Gauge("callcenter_longest_wait_seconds", "How long the caller at the head waits now")
 SCREENS: Final = Gauge("callcenter_screens", "Connected pages, by view", ("view",))
 SCREEN_UNREAD: Final = Gauge(
@@ -88,5 +106,23 @@ def line_state(state: str) -> None:
 
 
 line_state("away")
+
+# Recordings.
+RECORDINGS: Final = Counter(
+    "callcenter_recordings_total", "Recordings sealed, or thrown away because nobody had answered", ("result",)
+)
+RECORDING_GAPS: Final = Counter(
+    "callcenter_recording_gaps_total", "Answered calls whose recording is missing or too short", ("gap",)
+)
+RECORDING_FAILURES: Final = Counter("callcenter_recording_failures_total", "Tries to seal a recording that failed")
+RECORDING_CLEAR_SECONDS: Final = Gauge(
+    "callcenter_recording_clear_seconds", "How long the oldest finished recording has been waiting unsealed"
+)
+RECORDING_FREE: Final = Gauge(
+    "callcenter_recording_free_ratio",
+    "Free share of the disk, of Asterisk's tracks and of sealed recordings",
+    ("disk",),
+)
+RECORDINGS_DELETED: Final = Counter("callcenter_recordings_deleted_total", "Recordings deleted when due", ("rule",))
 
 SURE_CALLS: Final = Counter("callcenter_sure_calls_total", "Ended calls read from Asterisk's own files")

@@ -14,7 +14,12 @@ from callcenter.api import PUBLIC, Ask, Routes
 #: Addresses that the browser's router knows.
 PAGES: Final = (
     *("/", "/login", "/desk", "/wallboard", "/try", "/admin"),
-    *("/calls", "/calls/{id}", "/orders", "/orders/{code}"),
+    *("/calls", "/callbacks", "/calls/{id}", "/orders", "/orders/{code}", "/inbox", "/dispatch"),
+    *("/hours", "/numbers", "/announce", "/expert", "/routing", "/staffing"),
+    *("/notices", "/progress"),
+    *("/visits", "/visits/{code}", "/audits", "/audits/{code}", "/policies", "/duties", "/flow", "/unit-report"),
+    *("/alarms", "/breaks", "/experts", "/deletions", "/audit", "/privacy"),
+    *("/quality", "/quality/{tab}", "/quality/{tab}/{id}"),
 )
 FOLDER: Final = Path(__file__).with_name("static")
 FILES: Final = web.AppKey("FILES", dict[str, Path])
@@ -24,7 +29,10 @@ routes = Routes("pages")
 
 def built(folder: Path = FOLDER) -> dict[str, Path]:
     """Address -> file of everything that the web's build made; empty when it was not built."""
-    return {f"/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
+    files = {f"/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
+    if (icon := files.get("/icon.svg")) is not None:
+        files["/favicon.ico"] = icon  # browsers ask for it before they have read the page that names the other
+    return files
 
 
 async def page(ask: Ask) -> web.StreamResponse:

@@ -16,7 +16,7 @@ def settings_table() -> str:
     rows = ["| `CALLCENTER_...` | Default | What it is |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-        shown = "" if value in (None, "") else f"`{','.join(value) if isinstance(value, tuple) else value}`"
+        shown = "" if value in (None, "") else f"`{','.join(map(str, value)) if isinstance(value, tuple) else value}`"
         rows.append(f"| `{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 

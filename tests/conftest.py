@@ -5,23 +5,27 @@ Postgres is started once a session; a test's database is a copy of a migrated te
 
 import asyncio
 import os
-import random
 import secrets
 import shutil
 import signal
-import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
+from argon2 import PasswordHasher
 from exchange import exchange
 from office import Office, open_office, settings_for
+from outside import trunked, world
+from ports import free_port
 from sqlalchemy.ext.asyncio import AsyncEngine
-from stack import one_stack, stack, telephony
+from stack import BEGUN, one_stack, stack, telephony
 
+from callcenter.people import passwords
 from callcenter.people.demo import load_demo
 from callcenter.people.passwords import Passwords
 from callcenter.standalone import postgres as standalone
@@ -29,9 +33,59 @@ from callcenter.standalone.processes import Part
 from callcenter.store.engine import make_engine
 from callcenter.store.migrate import migrate
 
-__all__ = ["exchange", "one_stack", "stack", "telephony"]
+__all__ = ["exchange", "one_stack", "stack", "telephony", "trunked", "world"]
 
 TEMPLATE = "template_12345"
+
+#: What a slow test asks for, and how slow that is beside the others.
+_SLOW = {"telephony": 3, "chromium": 3, "exchange": 1}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: a file is one worker's, and whoever begins the longest one last is waited for."""
+    slow: Counter[Path] = Counter()
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        slow[item.path] += max((_SLOW.get(name, 0) for name in item.fixturenames), default=0)
+        slow[item.path] += 20 if item.get_closest_marker("long") else 0
+    items.sort(key=lambda item: -slow[item.path])
+
+
+_COSTLY = passwords._hasher
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Tests log in thousands of times; what a guess costs is for those that take `costly_passwords`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(memory_cost=64, time_cost=1, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def costly_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords cost what they do in the service."""
+    monkeypatch.setattr(passwords, "_hasher", _COSTLY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """A traceback as Python writes it: as a picture in colours it takes a tenth of a second of processor."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        cache_logger_on_first_use=False,
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The last to end is whoever has begun the workers."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(BEGUN, ignore_errors=True)
+        BEGUN.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -43,7 +97,7 @@ class Postgres:
 
     async def start(self) -> None:
         await self.part.start()
-        await asyncio.wait_for(standalone.ready(self.server), 20)
+        await asyncio.wait_for(standalone.ready(self.server), 60)
 
     async def stop(self) -> None:
         await self.part.end()
@@ -78,26 +132,18 @@ class Postgres:
         return name
 
     def _signal(self, what: signal.Signals) -> None:
-        pid = self.part.pid
-        assert pid is not None
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for each in (pid, *map(int, children)):
-            try:
-                os.kill(each, what)
-            except ProcessLookupError:
-                continue  # a session that ended by itself
+        assert self.part.pid is not None
+        signal_sessions(self.part.pid, what)
 
 
-def free_port() -> int:
-    """One below those that the kernel gives to outgoing connections: it stays free while its server restarts."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+def signal_sessions(pid: int, what: signal.Signals) -> None:
+    """Send a signal to a server of Postgres and every session of it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for each in (pid, *map(int, children)):
+        try:
+            os.kill(each, what)
+        except ProcessLookupError:
+            continue  # a session that ended by itself
 
 
 async def run_postgres() -> AsyncIterator[Postgres]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import tempfile
 import wave
 from collections.abc import AsyncIterator, Mapping
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from ports import free_port
 
-from agents.queues import POOL
+from agents.queues import ENTERED
 from agents.seats import Phone
 from callcenter.asterisk import actions
 from callcenter.asterisk.link import Account, Address
@@ -23,7 +23,7 @@ from callcenter.standalone.processes import Part
 from dialplan import names
 from dialplan.instance import Instance
 from dialplan.seats import SeatAccount, seats_conf
-from ivr.prompts import LANGUAGES, PROMPTS
+from ivr.prompts import JOINED, LANGUAGES, PROMPTS
 
 NODE = "t1"
 SYSTEM_NAME = "recorded"
@@ -139,22 +139,21 @@ class Exchange:
 
     async def longest_wait(self, seconds: int) -> None:
         """Callers wait at most so long from now on."""
-        file = self.etc / "extensions.conf"
-        file.write_text((asterisk.conf() / "extensions.conf").read_text().replace(",i,,,600)", f",i,,,{seconds})"))
-        await self.cli("dialplan reload")
+        for queue in ENTERED:
+            await self.cli(f"dialplan set global LONGEST_{queue.code} {seconds}")
 
 
 async def seat(acting: Tap, number: str, login: str, ready: bool = True) -> None:
     """Have a person sit down with a phone on the desk, in all queues."""
-    for queue in POOL:
-        await acting.ask(actions.seat(number, Phone.DESK, login, queue, "NOTREADY"))
+    for queue in ENTERED:
+        await acting.ask(actions.seat(number, Phone.DESK, login, queue.code, "NOTREADY"))
     if ready:
         await acting.ask(actions.pause(number, Phone.DESK, None))
 
 
 async def unseat(acting: Tap, number: str) -> None:
-    for queue in POOL:
-        await acting.ask(actions.unseat(number, Phone.DESK, queue))
+    for queue in ENTERED:
+        await acting.ask(actions.unseat(number, Phone.DESK, queue.code))
 
 
 @asynccontextmanager
@@ -164,7 +163,7 @@ async def open_exchange(
     """Start one. `conf`: files of its configuration that are to be otherwise."""
     home = Path(tempfile.mkdtemp(prefix="cc-"))  # short: it becomes the address of a socket
     copy = await asyncio.to_thread(asterisk.fetch, Settings(home=home))
-    sip, ws, ami = _free_ports(3)
+    sip, ws, ami, outside = (free_port() for _ in range(4))
     instance = Instance(
         home=home,
         modules=copy.modules,
@@ -177,6 +176,7 @@ async def open_exchange(
         rtp_first=31000,
         rtp_last=31999,
         trunk_match=("127.0.0.1",),
+        trunk_address=f"127.0.0.1:{outside}",
         ami_match=("127.0.0.1",),
         public_address=None,
         system_name=system_name,
@@ -184,6 +184,7 @@ async def open_exchange(
         ami_actions_secret="the actions' secret",
         demo=True,
         try_secret="the page's secret",
+        survey=False,
     )
     asterisk.lay_out(instance)
     etc = home / "etc"
@@ -207,34 +208,15 @@ async def open_exchange(
 
 def _blinks(folder: Path) -> Path:
     """Every prompt as a short silence: what is said does not matter to these tests, how long it takes does."""
-    for language in LANGUAGES:
-        for name in PROMPTS:
-            file = folder / language / f"{name}.wav"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with wave.open(str(file), "wb") as sound:
-                sound.setnchannels(1)
-                sound.setsampwidth(2)
-                sound.setframerate(8000)
-                sound.writeframes(bytes(int(2 * 8000 * PROMPT_SECONDS)))
+    for name in (*JOINED, *(f"{language}/{name}" for language in LANGUAGES for name in PROMPTS)):
+        file = folder / f"{name}.wav"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(file), "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(8000)
+            sound.writeframes(bytes(int(2 * 8000 * PROMPT_SECONDS)))
     return folder
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free for TCP and UDP alike, below those that the kernel gives to whoever asks for any."""
-    found: list[int] = []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        candidate = 11000 + probe.getsockname()[1] % 17000
-    while len(found) < count:
-        candidate += 1
-        try:
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                with socket.socket(socket.AF_INET, kind) as probe:
-                    probe.bind(("127.0.0.1", candidate))
-        except OSError:
-            continue
-        found.append(candidate)
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,12 @@ from yarl import URL
 
 from callcenter.api import ENGINE, SETTINGS
 from callcenter.app import make_app
-from callcenter.people.demo import DemoFile, load_demo
+from callcenter.people.demo import DemoAccount, DemoFile, load_demo
 from callcenter.people.passwords import Passwords
 from callcenter.people.seats import write_seats
 from callcenter.settings import Settings
 from callcenter.store.engine import make_engine
+from callcenter.workorders.routes import LEDGER
 
 
 def settings_for(home: Path, **more: Any) -> Settings:
@@ -31,6 +32,9 @@ def settings_for(home: Path, **more: Any) -> Settings:
         "system_name": SecretStr("n1_tests"),
         "seat_key": SecretStr("the tests' own key"),
         "number_key": SecretStr("the tests' other key"),
+        "identity_key": SecretStr(f"i1:{'1a' * 32}"),
+        "texts_secret": SecretStr("the secret of the gateway of texts"),
+        "map_url": "https://map.example.gov.cn/?at={lon},{lat}",
         "try_secret": SecretStr("the tests' own secret"),
     }
     return Settings(**(given | more))
@@ -89,15 +93,31 @@ class Office:
         return account.login, account.password
 
     async def logged_in(self, role: str) -> Browser:
+        """Somebody with the role: of the demo's people, or hired for the tests."""
+        if role not in {account.role for account in self.demo.accounts}:
+            await self.hire(role)
         browser = self.browser()
-        status, _ = await browser.log_in(*self.password(role))
-        assert status == 200
+        status, answer = await browser.log_in(*self.password(role))
+        assert status == 200, answer
         return browser
+
+    async def hire(self, role: str, *, unit: str | None = None) -> DemoAccount:
+        """A new account with this role."""
+        n = len(self.demo.accounts)
+        new = DemoAccount(login=f"hired.{n}", password="a long password", role=role, name=role)
+        body = {"login": new.login, "name_zh": role, "name_en": role, "roles": [role], "password": new.password}
+        status, _ = await (await self.logged_in("admin")).ask("POST", "/api/v1/users", body | {"unit": unit})
+        assert status == 201
+        self.demo.accounts.append(new)
+        return new
 
 
 @asynccontextmanager
-async def open_office(database_url: str, settings: Settings) -> AsyncIterator[Office]:
-    """Start the service with its demo people; its line looks for an Asterisk where `settings` says."""
+async def open_office(database_url: str, settings: Settings, *, patience: float = 20.0) -> AsyncIterator[Office]:
+    """Start the service with its demo people; its line looks for an Asterisk where `settings` says.
+
+    `patience`: after so many seconds the journal takes what Postgres does not. A busy machine is not an outage.
+    """
     settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
     engine = make_engine(database_url)
     await load_demo(engine, settings, Passwords())  # the service does both too, but does not wait for them
@@ -106,6 +126,7 @@ async def open_office(database_url: str, settings: Settings) -> AsyncIterator[Of
     app = make_app(settings)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
+    app[LEDGER].patience = patience
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     demo = DemoFile.model_validate_json(await asyncio.to_thread((settings.home / "demo.json").read_bytes))
     office = Office(app, f"http://127.0.0.1:{runner.addresses[0][1]}", demo, [])

@@ -1,15 +1,38 @@
 """Scripted SIP phones for tests: agents who answer, with real audio. One native SIP stack serves the whole process."""
 
+import array
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from baresip import Account, BaresipError, Config, Event, StackEvent
+from baresip import Account, AudioNotActive, BaresipError, Config, Event, StackEvent
+from baresip.audio import CallAudio
 from baresip.call import Call
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
+
+#: Pitches (Hz) that phones hum in, so that each can be told by its sound.
+CITIZEN = 1000
+_LOUD = 2000  # amplitude; a hum has 8,000
+
+
+def hum(seat: str) -> int:
+    """The pitch of a seat's phone."""
+    return 330 + 110 * (int(seat) % 10)
+
+
+def _hum(pitch: int) -> tuple[str, ...]:
+    return (f"audio_source=ausine,{pitch}",)
+
+
+def _loudness(samples: "array.array[int]", rate: int, pitch: int) -> float:
+    turn = 2 * math.pi * pitch / rate
+    real = sum(sample * math.cos(turn * n) for n, sample in enumerate(samples))
+    imaginary = sum(sample * math.sin(turn * n) for n, sample in enumerate(samples))
+    return 2 * math.hypot(real, imaginary) / max(1, len(samples))
 
 
 @dataclass
@@ -40,6 +63,33 @@ class Line:
     async def hang_up(self) -> None:
         with suppress(BaresipError):
             await self.call.hangup()
+
+    async def hears(self, *pitches: int, seconds: float = 0.8) -> set[int]:
+        """Which of these pitches (Hz) are heard at this end for a quarter of a second of the next `seconds`."""
+        audio, heard = self.call.audio, b""
+        await self._sound(audio)
+        while audio.read(65536):
+            pass
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            heard += audio.read(65536)
+            await asyncio.sleep(0.02)
+        rate, samples = audio.info().rx_sample_rate, array.array("h", heard)
+        step = rate // 4
+        parts = [samples[n : n + step] for n in range(0, len(samples) - step + 1, step)]
+        return {pitch for pitch in pitches if any(_loudness(part, rate, pitch) > _LOUD for part in parts)}
+
+    async def _sound(self, audio: CallAudio) -> None:
+        """Wait until there is sound: a call is established some milliseconds before its streams are."""
+        async with asyncio.timeout(20):
+            while True:
+                with suppress(AudioNotActive):
+                    audio.info()
+                    return
+                await asyncio.sleep(0.02)
+
+    async def press(self, key: str) -> None:
+        await self.call.send_dtmf(key)
 
     async def wait_ended(self, timeout: float = 20) -> None:
         await asyncio.wait_for(self.ended.wait(), timeout)
@@ -106,15 +156,15 @@ class Phones:
         self._citizens: dict[str, UserAgent] = {}
 
     async def agent(self, number: str, secret: str, behaviour: str = "answer", delay: float = 0.0) -> Agent:
-        """A phone registered to a seat."""
-        ua = await UserAgent.create(self._runtime, Account(number, self._sip, secret))
+        """A phone registered to a seat. It hums in the seat's pitch."""
+        ua = await UserAgent.create(self._runtime, Account(number, self._sip, secret, extra_params=_hum(hum(number))))
         await ua.register()
         return Agent(ua, behaviour, delay)
 
     async def call(self, number: str, dialed: str = "12345") -> Line:
         """A citizen with a real phone calls; returns when the INVITE is on its way."""
         if number not in self._citizens:
-            account = Account(number, self._sip, "", reg_interval=0)
+            account = Account(number, self._sip, "", reg_interval=0, extra_params=_hum(CITIZEN))
             self._citizens[number] = await UserAgent.create(self._runtime, account)
         return Line(await self._citizens[number].dial(f"sip:{dialed}@{self._sip}"))
 

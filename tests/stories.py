@@ -7,11 +7,12 @@ from pathlib import Path
 
 from exchange import NODE, SYSTEM_NAME
 
-from callcenter.asterisk.facts import Fact, Reader
+from callcenter.asterisk.facts import Fact, Reader, Snapshot
 from callcenter.asterisk.files import SureFiles
 from callcenter.asterisk.frames import Authentic, Splitter
 from callcenter.floor.changes import CallEnded, Change
 from callcenter.floor.model import Call, Floor
+from callcenter.floor.resync import reconcile
 from callcenter.floor.step import step
 from callcenter.floor.view import rows
 from dialplan import names
@@ -33,8 +34,13 @@ def new_floor(wrap_up: float = 60) -> Floor:
 def facts_of(chunks: Iterable[bytes]) -> list[Fact]:
     """The facts in the stream, however it is cut."""
     splitter = Splitter()
-    events = (AUTHENTIC.fields(frame) for chunk in chunks for frame in splitter.feed(chunk))
+    events = (AUTHENTIC.event(frame) for chunk in chunks for frame in splitter.feed(chunk))
     return [fact for event in events if event is not None and (fact := READER.fact(event)) is not None]
+
+
+def take_in(floor: Floor, fact: Fact | Snapshot) -> list[Change]:
+    """A fact, or a snapshot behind which no event is held back and of which the files know nothing."""
+    return list(reconcile(floor, fact, {}, frozenset())) if isinstance(fact, Snapshot) else step(floor, fact)
 
 
 @dataclass
@@ -44,8 +50,8 @@ class Told:
     floor: Floor = field(default_factory=new_floor)
     changes: list[Change] = field(default_factory=list)
 
-    def tell(self, *facts: Fact) -> list[Change]:
-        now = [change for fact in facts for change in step(self.floor, fact)]
+    def tell(self, *facts: Fact | Snapshot) -> list[Change]:
+        now = [change for fact in facts for change in take_in(self.floor, fact)]
         self.changes += now
         return now
 

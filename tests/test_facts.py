@@ -19,7 +19,7 @@ EVENTS = [
     fields
     for story in STORIES
     for frame in traffic(story).split(b"\r\n\r\n")[:-1]
-    if (fields := AUTHENTIC.fields(frame)) is not None
+    if (fields := AUTHENTIC.event(frame)) is not None
 ]
 
 
@@ -34,6 +34,16 @@ def test_an_answered_call_told_in_facts() -> None:
     assert calls == ["Arrived", "Queued", "Rang", "PickedUp", "TalkOver", "HungUp", "HungUp"]
     pauses = [fact.reason for fact in facts_of([traffic("answered")]) if isinstance(fact, facts.Paused)]
     assert list(dict.fromkeys(pauses)) == [None, "WRAPUP"]
+
+
+def test_who_ended_a_talk_is_told_without_the_phones_channel_when_that_is_gone() -> None:
+    whole = traffic("answered")
+    frames = whole.split(b"\r\n\r\n")
+    (n,) = (n for n, frame in enumerate(frames) if b"Event: AgentComplete" in frame)
+    frames[n] = b"\r\n".join(line for line in frames[n].split(b"\r\n") if not line.startswith(b"Dest"))
+    for told, gone in ((whole, False), (b"\r\n\r\n".join(frames), True)):
+        (over,) = (fact for fact in facts_of([told]) if isinstance(fact, facts.TalkOver))
+        assert over.by is not None and (over.channel == "") is gone
 
 
 def test_a_hold_is_told() -> None:
@@ -62,7 +72,8 @@ def test_names_and_numbers_arrive_as_they_were_sent() -> None:
 
 def test_every_event_that_comes_is_one_that_we_asked_for() -> None:
     """The filters of manager.conf (telephony.md B9): nothing else is sent at all."""
-    assert {event["Event"] for event in EVENTS} <= {*names.HEARD, "DeviceStateChange"}
+    assert {event["Event"] for event in EVENTS} <= {*names.HEARD, "DialBegin", "DeviceStateChange"}
+    assert {event["Context"] for event in EVENTS if event["Event"] == "DialBegin"} == {names.DIRECT_CONTEXT}
 
 
 def test_every_event_has_microseconds_of_asterisks_own_clock() -> None:
@@ -92,8 +103,10 @@ def test_an_event_that_lacks_a_header_is_refused_and_never_half_read() -> None:
             except NotAFact:
                 refused += 1
             else:
-                # No harm done by what we do not read; and a DialEnd without the citizen's channel is not of a call.
-                assert fact == whole or fact is None, (event["Event"], missing)
+                # No harm done by what we do not read; and a DialEnd or AgentComplete that lacks one of its channels is
+                # of a call that has just ended.
+                rest = whole._replace(channel="") if isinstance(whole, facts.TalkOver) else None
+                assert fact in (whole, None) or (fact == rest and missing == "DestChannel"), (event["Event"], missing)
     assert refused > len(EVENTS)
 
 
@@ -155,7 +168,14 @@ def test_whose_channel_it_is() -> None:
         assert phone_of(other) is None
     assert is_citizen("PJSIP/trunk-00000001")
     assert is_citizen("PJSIP/try-0000000f")
-    for other in ("PJSIP/1001-00000001", "PJSIP/trunk", "PJSIP/trunks-00000001"):
+    assert is_citizen("Local/13800000001@dialled-0000000f;1")
+    for other in (
+        "PJSIP/1001-00000001",
+        "PJSIP/trunk",
+        "PJSIP/trunks-00000001",
+        "Local/s@ask-1;1",
+        "Local/1@dialled-1;2",
+    ):
         assert not is_citizen(other)
 
 
@@ -212,6 +232,6 @@ def test_the_orders_that_we_give() -> None:
     assert actions.pause("1001", Phone.DESK, "MEAL")["Reason"] == "MEAL"
     seat = actions.seat("1001", Phone.DESK, "li.mei", "citizen", "NOTREADY")
     assert (seat["Paused"], seat["StateInterface"], seat["Interface"]) == ("true", "PJSIP/1001", "PJSIP/1001")
-    assert "Penalty" not in seat
+    assert (seat["Penalty"], actions.seat("1001", Phone.DESK, "li.mei", "citizen", None, 2)["Penalty"]) == ("0", "2")
     assert actions.unseat("1001", Phone.DESK, "citizen")["Action"] == "QueueRemove"
     assert actions.hang_up("PJSIP/1001-1")["Cause"] == "16"

@@ -1,17 +1,23 @@
 """The sure path: what Asterisk wrote to its own disk tells of each call what the line told."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from exchange import SYSTEM_NAME
+from exchange import SYSTEM_NAME, Exchange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stories import READER, STORIES, Disk, cel_lines, facts_of, queue_log_lines, told, traffic
 
-from callcenter.asterisk.files import Offset, SureFiles
+from callcenter.asterisk.files import Offset, SureFiles, chain
+from callcenter.asterisk.link import Line, LineState
+from callcenter.calls.rotate import keep_files, old
 from callcenter.floor.model import Call
+from dialplan import names
 
 CALLS = [story for story in STORIES if cel_lines(story)]
 
@@ -61,7 +67,7 @@ def summary(call: Call) -> dict[str, object]:
         "outcome": call.outcome,
         "ended_by": call.ended_by,
         "left": call.left_status,
-        "legs": [(leg.seat, leg.login, leg.how, leg.answered_at is not None) for leg in call.legs],
+        "legs": [(leg.seat, leg.login, leg.how, leg.why, leg.answered_at is not None) for leg in call.legs],
     }
 
 
@@ -189,6 +195,40 @@ def test_a_restart_finds_the_rotated_file_that_it_had_begun(disk: Disk) -> None:
     assert (call.outcome, call.legs[0].login) == ("answered", "li.mei")
 
 
+def test_files_that_were_put_aside_several_times_are_read_in_order(disk: Disk) -> None:
+    lines = cel_lines("answered")
+    for n, line in enumerate(lines):
+        append(disk.cel, line)
+        disk.cel.rename(disk.cel.with_name(f"cel.json.{1_795_000_000 + n}"))
+    rings = queue_log_lines("answered")
+    append(disk.queue_log, rings[0])
+    disk.queue_log.rename(disk.queue_log.with_name("queue_log.1795000000"))
+    append(disk.queue_log, b"".join(rings[1:]))
+    files = disk.files()
+    (call,) = files.read().ended
+    assert (call.outcome, call.legs[0].login) == ("answered", "li.mei")
+    append(disk.cel, b"".join(cel_lines("abandoned_while_ringing")))  # the newest file is there again
+    assert len(files.read().ended) == 1
+
+
+def test_only_what_is_old_and_read_to_its_end_is_deleted(disk: Disk) -> None:
+    lines = cel_lines("answered")
+    for n, line in enumerate(lines[:4]):
+        append(disk.cel, line)
+        disk.cel.rename(disk.cel.with_name(f"cel.json.{1_795_000_000 + 1000 * n}"))
+    append(disk.cel, lines[4])
+    parts = chain(disk.cel)
+    after = datetime.fromtimestamp(1_795_900_000, UTC)
+
+    def reached(n: int) -> list[Offset]:
+        return [Offset("cel.json", parts[n].stat().st_ino, 1)]
+
+    assert old([disk.cel], [], after) == [], "nobody knows how far it was read"
+    assert old([disk.cel], reached(2), after) == parts[:2]
+    assert old([disk.cel], reached(4), after) == parts[:4], "never the one that is written"
+    assert old([disk.cel], reached(4), datetime.fromtimestamp(1_795_001_500, UTC)) == parts[:2]
+
+
 def test_an_offset_of_a_file_that_is_gone_does_not_stop_the_reading(disk: Disk) -> None:
     write(disk, "answered")
     lost = [Offset("cel.json", 1, 10_000_000), Offset("queue_log", 1, 10_000_000)]
@@ -234,3 +274,28 @@ def test_a_restart_of_asterisk_cuts_the_calls_of_before(disk: Disk) -> None:
     (call,) = files.read().ended
     assert (call.outcome, call.ended_at and int(call.ended_at.timestamp())) == ("interrupted", restarted)
     assert not files.floor.calls
+
+
+async def test_a_file_is_put_aside_once_its_day_is_over(exchange: Exchange, tmp_path: Path) -> None:
+    """By the city's day: a file begun a moment before midnight goes, one begun a moment after it stays."""
+    zone = ZoneInfo("Asia/Shanghai")
+    midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    cel = tmp_path / "cel-custom" / names.CEL_FILE
+    cel.parent.mkdir()
+    line = Line(exchange.account)
+    tasks = [asyncio.ensure_future(line.run())]
+    while line.state is not LineState.LIVE:
+        await asyncio.sleep(0.01)
+    try:
+        for begun, goes in ((midnight, False), (midnight - timedelta(milliseconds=1), True)):
+            cel.write_text(json.dumps({"eventtime": f"{begun.timestamp():.6f}"}) + "\n")
+            keeping = asyncio.ensure_future(keep_files(line, tmp_path, list, bytes_=10**9, days=9, zone=zone))
+            tasks.append(keeping)
+            await asyncio.sleep(2)
+            keeping.cancel()
+            assert cel.exists() is not goes
+            assert len(chain(cel)) == 1
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,10 +6,10 @@ import pytest
 from exchange import NODE, SYSTEM_NAME
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from stories import AUTHENTIC, RECORDINGS, STORIES, facts_of, told, traffic
+from stories import AUTHENTIC, READER, RECORDINGS, STORIES, facts_of, told, traffic
 
 from callcenter.asterisk.facts import Arrived, HungUp, Seated
-from callcenter.asterisk.frames import MAX_FRAME, Authentic, FrameTooLong, Splitter, parse
+from callcenter.asterisk.frames import MAX_FRAME, Authentic, Forged, FrameTooLong, Splitter, parse
 
 UNFILTERED = (RECORDINGS / "forged_event_unfiltered.ami").read_bytes()
 
@@ -47,7 +47,7 @@ def test_a_chinese_character_cut_in_two_arrives_whole() -> None:
     frame = (head + "Name: 张三").encode()
     for cut in range(len(frame)):
         (got,) = frames_of(frame + b"\r\n\r\n", [cut])
-        fields = AUTHENTIC.fields(got)
+        fields = AUTHENTIC.event(got)
         assert fields is not None
         assert fields["Name"] == "张三"
 
@@ -61,7 +61,7 @@ def test_no_bytes_at_all_raise_and_no_cut_matters(data: bytes, cuts: list[int]) 
     assert frames == data.split(b"\r\n\r\n")[:-1]
     for frame in frames:
         parse(frame)
-        assert AUTHENTIC.fields(frame) is None, "random bytes do not know the system name"
+        assert AUTHENTIC.event(frame) is None, "random bytes do not know the system name"
 
 
 def test_a_frame_without_end_is_refused_before_it_fills_the_memory() -> None:
@@ -86,9 +86,9 @@ def test_the_recorded_forgery_is_told_from_the_real_events() -> None:
     frames = UNFILTERED.split(b"\r\n\r\n")[:-1]
     forged = [frame for frame in frames if frame.startswith(b"Event: Shutdown")]
     assert len(forged) >= 3, "Asterisk still prints the caller's number raw"
-    assert all(AUTHENTIC.fields(frame) is None for frame in forged)
+    assert all(AUTHENTIC.event(frame) is None for frame in forged)
     # What is left of the event that was cut in two by it begins as the real one does, and lacks what follows.
-    real = [fields for frame in frames if (fields := AUTHENTIC.fields(frame)) is not None]
+    real = [fields for frame in frames if (fields := AUTHENTIC.event(frame)) is not None]
     assert len(real) > len(frames) // 2
     assert not any("Fake" in fields for fields in real)
 
@@ -106,19 +106,22 @@ AUTHENTIC_EVENT = (
 )
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        "138\r\nUniqueid: x",
-        "138\r\nChannel: PJSIP/1001-00000002",
-        "138\r\nEvent: Shutdown",
-        f"138\r\nSystemName: {SYSTEM_NAME}",
-        "138\r\nno colon",
-    ],
-)
+@pytest.mark.parametrize("number", ["138\r\nUniqueid: x", "138\r\nChannel: PJSIP/1-00000002", "138\r\nEvent: Shutdown"])
 def test_a_single_line_end_in_a_value_makes_the_frame_forged(number: str) -> None:
-    assert AUTHENTIC.fields((AUTHENTIC_EVENT % "138").encode()) is not None
-    assert AUTHENTIC.fields((AUTHENTIC_EVENT % number).encode()) is None
+    one, other = (AUTHENTIC.event((AUTHENTIC_EVENT % each).encode()) for each in ("138", number))
+    assert one is not None
+    assert other is not None
+    assert READER.fact(one) is not None
+    with pytest.raises(Forged):
+        READER.fact(other)
+
+
+@pytest.mark.parametrize("number", [f"138\r\nSystemName: {SYSTEM_NAME}", "138\r\nno colon", "138\r\nFake: 1"])
+def test_a_line_that_nobody_reads_changes_no_fact(number: str) -> None:
+    one, other = (AUTHENTIC.event((AUTHENTIC_EVENT % each).encode()) for each in ("138", number))
+    assert one is not None
+    assert other is not None
+    assert READER.fact(other) == READER.fact(one)
 
 
 @pytest.mark.parametrize(
@@ -128,13 +131,12 @@ def test_a_single_line_end_in_a_value_makes_the_frame_forged(number: str) -> Non
         "Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: 1.0\r\nSystemName: guess\r\nX: y",
         f"Event: Hangup\r\nPrivilege: call,all\r\nSystemName: {SYSTEM_NAME}\r\nTimestamp: 1.0\r\nX: y",
         f"Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: 1.0\r\nSystemName: {SYSTEM_NAME}x\r\nX: y",
-        f"Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: 1.0\r\nSystemName: {SYSTEM_NAME}",
         f" Event: Hangup\r\nPrivilege: call,all\r\nTimestamp: 1.0\r\nSystemName: {SYSTEM_NAME}\r\nX: y",
         "",
     ],
 )
 def test_only_the_right_name_at_the_right_place_counts(frame: str) -> None:
-    assert AUTHENTIC.fields(frame.encode()) is None
+    assert AUTHENTIC.event(frame.encode()) is None
 
 
 def test_no_secret_leaves_in_an_id() -> None:

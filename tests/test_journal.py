@@ -140,6 +140,7 @@ async def test_files_are_cut_before_they_grow_large(journal: Journal) -> None:
     assert all(path.stat().st_size < 2 * FILE_BYTES for path in journal._files)
 
 
+@pytest.mark.harm
 async def test_promised_records_survive_kill_9(tmp_path: Path) -> None:
     """A process writes and says which records it was promised, until it is killed."""
     program = (
@@ -226,7 +227,7 @@ async def test_postgres_silent_and_back(own_postgres: Postgres, own_engine: Asyn
         began = time.monotonic()
         for n in range(1, 10):
             assert await ledger.save([record(n)]) is Stored.JOURNAL
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
         own_postgres.thaw()
         await _until_back(ledger)
         assert await _count(own_engine) == 10

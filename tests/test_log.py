@@ -17,7 +17,7 @@ CANARY = "13812345678"
 
 @contextmanager
 def logs(*, as_json: bool) -> Iterator[None]:
-    root = logging.getLogger()
+    root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     set_up_logs(as_json=as_json)
     try:
@@ -25,7 +25,7 @@ def logs(*, as_json: bool) -> Iterator[None]:
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
-        structlog.reset_defaults()
+        structlog.configure(**configured)
 
 
 @pytest.mark.parametrize(

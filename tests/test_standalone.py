@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from callcenter.settings import Settings
 from callcenter.standalone import CannotStart, asterisk, home, postgres, up
@@ -23,12 +24,6 @@ from callcenter.standalone.processes import Part, end_leftovers, remember
 from dialplan.names import EVENTS_USER
 
 CALLCENTER = (sys.executable, "-m", "callcenter.cli")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -221,6 +216,7 @@ def test_two_side_by_side_then_stop_in_five_seconds(running: House, tmp_path: Pa
     assert answers(mine["http"])
 
 
+@pytest.mark.harm
 def test_killed_parent_leaves_nothing_and_the_next_start_works(tmp_path: Path) -> None:
     folder, port, sip = tmp_path / "home", free_port(), free_port()
     options = ("--port", str(port), "--sip-port", str(sip))
@@ -240,6 +236,7 @@ def test_killed_parent_leaves_nothing_and_the_next_start_works(tmp_path: Path) -
         until(lambda: not of(folder), 5, "no process left")
 
 
+@pytest.mark.harm
 def test_stops_with_the_process_that_started_it(tmp_path: Path) -> None:
     folder, file = tmp_path / "home", tmp_path / "ready"
     words = [*CALLCENTER, "up", "--home", str(folder), "--ready-file", str(file), "--with-parent"]
@@ -376,7 +373,7 @@ async def test_postgres_runs_where_only_we_may_look(tmp_path: Path, monkeypatch:
     part = postgres.part(server, tmp_path / "log")
     await part.start()
     try:
-        await asyncio.wait_for(postgres.ready(server), 20)
+        await asyncio.wait_for(postgres.ready(server), 60)
         assert part.pid is not None
         status = Path(f"/proc/{part.pid}/status").read_text()
         rights = {line.split(":")[0]: line.split()[1:] for line in status.splitlines()}

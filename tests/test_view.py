@@ -1,7 +1,7 @@
 """What screens are told, on random walks: old rows + patch = new rows, and never too much for a slow reader."""
 
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,8 @@ from walks import START, Step, take, walks
 from agents.seats import Phone, SeatState
 from callcenter.asterisk.facts import Paused, Seated
 from callcenter.asterisk.link import Account, Address, Line
-from callcenter.floor.model import Call, Floor, Leg
+from callcenter.callbacks.flow import Hours, Roll, Rules
+from callcenter.floor.model import Call, Floor, Leg, Seat
 from callcenter.floor.step import step, tick
 from callcenter.floor.view import call_row, call_state, pop, rows
 from callcenter.push.hub import MOST_UNREAD, TAKEN_OVER, TOO_SLOW, Hub, Screen
@@ -24,7 +25,9 @@ NAMES = {"li.mei": ("李梅", "Li Mei")}
 
 def new_hub(floor: Floor) -> Hub:
     line = Line(Account(NODE, Address("127.0.0.1", 1), SYSTEM_NAME, "", ""))
-    return Hub(floor, line, Book(ZoneInfo("Asia/Shanghai"), START), lambda: NAMES)
+    zone = ZoneInfo("Asia/Shanghai")
+    roll = Roll(Rules((), Hours(time(8), time(21), zone), dial_given_up=False))
+    return Hub(floor, line, Book(zone, START), lambda: NAMES, callbacks=roll.waiting)
 
 
 def read(screen: Screen) -> list[dict[str, Any]]:
@@ -112,7 +115,7 @@ def test_lists_show_no_number_in_full_and_the_pop_does() -> None:
         step(floor, fact)
         for call in floor.calls.values():
             assert "13800000001" not in json.dumps(call_row(call))
-            assert pop(call, fact.at)["number"] in {"", "13800000001"}
+            assert pop(call, floor.seat("1001"), fact.at, {})["number"] in {"", "13800000001"}
 
 
 def test_where_a_call_stands() -> None:
@@ -149,7 +152,7 @@ def test_who_has_left_the_queue_unanswered_does_not_wait_any_more() -> None:
 
 def test_the_pop_counts_the_wait() -> None:
     call = Call("t1-1.0", START, queued_at=START + timedelta(seconds=1))
-    assert pop(call, START + timedelta(seconds=3.5))["waited_ms"] == 2500
+    assert pop(call, Seat("1001"), START + timedelta(seconds=3.5), {})["waited_ms"] == 2500
 
 
 # --- screens ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ Also a desk phone that can fall silent, as one does whose cable was pulled.
 
 import asyncio
 import hashlib
+import math
 import re
 import secrets
 import struct
@@ -20,23 +21,40 @@ Headers = dict[str, str]
 _EVENT = 101  # payload type of RFC 4733 telephone events
 
 
+_MINUTE = 60 * 8000
+
+
 class Voice(asyncio.DatagramProtocol):
-    """One end of the audio: counts what comes, and presses keys."""
+    """One end of the audio: counts what comes, keeps its first minute (G.711 µ-law, 8 kHz), and presses keys."""
 
     def __init__(self) -> None:
         self.packets = 0
+        self.heard = bytearray()
         self.transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        self.packets += data[1] & 0x7F == 0
+        if data[1] & 0x7F == 0:
+            self.packets += 1
+            if len(self.heard) < _MINUTE:
+                self.heard += data[12:]
 
     @property
     def port(self) -> int:
         port: int = self.transport.get_extra_info("sockname")[1]
         return port
+
+    async def hum(self, hertz: int, to: Address) -> None:
+        """A tone as G.711 in packets of 20 ms, until cancelled."""
+        source, began = secrets.randbits(31), time.monotonic()
+        for n in range(1 << 16):
+            sound = bytes(
+                mu_law(round(8000 * math.sin(2 * math.pi * hertz * (160 * n + i) / 8000))) for i in range(160)
+            )
+            self.transport.sendto(struct.pack("!BBHII", 0x80, 0, n, 160 * n, source) + sound, to)
+            await asyncio.sleep(began + 0.02 * (n + 1) - time.monotonic())
 
     async def press(self, key: str, to: Address) -> None:
         """One key, as RFC 4733 wants it: 100 ms, its end said three times."""
@@ -80,6 +98,12 @@ class Citizen:
         await self.until("answered_at")
         assert self.audio is not None
         await self.voice.press(key, self.audio)
+
+    async def hum(self, hertz: int) -> "asyncio.Future[None]":
+        """Begin to hum a tone; cancel what is returned to stop."""
+        await self.until("answered_at")
+        assert self.audio is not None
+        return asyncio.ensure_future(self.voice.hum(hertz, self.audio))
 
     async def hang_up(self) -> None:
         if self.answered_at is None or self.ended_at is not None:
@@ -205,7 +229,7 @@ class MutePhone(asyncio.DatagramProtocol):
         """Register; with 0 seconds take the registration back."""
         self._expires, self._done = expires, asyncio.get_running_loop().create_future()
         self._register("")
-        assert await asyncio.wait_for(self._done, 5) == 200
+        assert await asyncio.wait_for(self._done, 20) == 200
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if self.silent:
@@ -251,6 +275,14 @@ class MutePhone(asyncio.DatagramProtocol):
             ).encode(),
             self._asterisk,
         )
+
+
+def mu_law(sample: int) -> int:
+    """A sample of 16 bits as a byte of G.711."""
+    sign, level = (0x80, -sample) if sample < 0 else (0, sample)
+    level = min(level, 32_635) + 132
+    exponent = level.bit_length() - 8
+    return ~(sign | exponent << 4 | (level >> exponent + 3) & 0x0F) & 0xFF
 
 
 def parsed(head: str) -> tuple[str, Headers]:

@@ -5,16 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 from exchange import NODE
 from hypothesis import strategies as st
+from stories import take_in
 
 from agents.seats import BREAKS, NOT_READY, UNREACHABLE, WRAP_UP, Phone
 from callcenter.asterisk import facts
 from callcenter.floor.changes import Change
 from callcenter.floor.model import Floor, Side
-from callcenter.floor.step import step, tick
+from callcenter.floor.step import tick
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
-Step = tuple[int, facts.Fact | None]  # milliseconds later; None: only time passes
+Fact = facts.Fact | facts.Snapshot
+Step = tuple[int, Fact | None]  # milliseconds later; None: only time passes
 
 calls = st.sampled_from([f"{NODE}-{n}.0" for n in range(3)])
 seats = st.sampled_from(["1001", "1002"])
@@ -114,7 +116,7 @@ near = st.tuples(st.sampled_from([0, 1, 900, 11_000, 15_001, 61_000]), st.none()
 walks = st.builds(lambda start, rest: [*start, *rest], beginnings, st.lists(near | steps, min_size=1, max_size=25))
 
 
-def at(fact: facts.Fact, when: datetime) -> facts.Fact:
+def at(fact: Fact, when: datetime) -> Fact:
     """The same fact, at another time."""
     return fact._replace(at=when) if isinstance(fact, tuple) else replace(fact, at=when)
 
@@ -123,4 +125,4 @@ def take(floor: Floor, one: Step) -> list[Change]:
     """Go one step; time is the floor's own."""
     later, fact = one
     when = max(floor.at, START) + timedelta(milliseconds=later)
-    return tick(floor, when) if fact is None else step(floor, at(fact, when))
+    return tick(floor, when) if fact is None else take_in(floor, at(fact, when))
