@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help setup run test harm bench bench-office lint format lock
+.PHONY: help setup run test harm again bench bench-office lint format lock
 
 PYTHON ?= python3
 PORT ?= $(or $(CALLCENTER_PORT),8012)
@@ -24,6 +24,7 @@ help:
 	@echo "make run     12345 on this machine: PORT=$(PORT) SIP_PORT=$(SIP_PORT) HOME_DIR=$(HOME_DIR)"
 	@echo "make test    everything that must hold"
 	@echo "make harm    and holds while parts are killed, frozen and filled, for minutes"
+	@echo "make again   only what failed the last time, one at a time"
 	@echo "make bench   figures, side by side; make bench-office ORDERS=5000000: the office with millions of orders"
 	@echo "make setup   what run needs: Python packages, Asterisk, pages"
 	@echo "make lint, make format, make lock"
@@ -42,6 +43,10 @@ test: setup .venv/.dev
 harm: setup .venv/.dev
 	@sh scripts/test-tools.sh
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m harm
+
+# None failed, none is run: then make failed before its tests, and so does this.
+again:
+	@$(BIN)/pytest --last-failed --last-failed-no-failures none
 
 bench: setup .venv/.dev
 	@sh scripts/test-tools.sh
