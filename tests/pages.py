@@ -109,10 +109,9 @@ class Visitor:
         # What the page keeps it writes as it is left: only then can it be thrown away.
         await page.goto(self.stack.url + "/healthz")
         await page.evaluate("localStorage.clear(); sessionStorage.clear()")
-        await page.set_viewport_size(self.options.get("viewport", LAPTOP))
+        await page.set_viewport_size(self.options["viewport"])
         await page.emulate_media(
-            color_scheme=self.options.get("color_scheme", "light"),
-            reduced_motion=self.options.get("reduced_motion", "no-preference"),
+            color_scheme=self.options.get("color_scheme", "light"), reduced_motion=self.options["reduced_motion"]
         )
         await self.context.clear_cookies()
         return page
@@ -146,11 +145,12 @@ class Visitors:
     _own: list[Visitor] = field(default_factory=list)
 
     async def new(self, *, own: bool = False, **options: Any) -> Visitor:
-        """A visitor without a past. `own`: for a test that listens to the page or breaks it."""
+        """A visitor without a past, to whom nothing moves. `own`: for a test that listens to the page or breaks it."""
+        options = {"viewport": LAPTOP, "reduced_motion": "reduce"} | options
         used = None if own else next(iter(self.kept.get(repr(options), [])), None)
         if used:
             self.kept[repr(options)].remove(used)
-        context = used.context if used else await self.browser.new_context(**({"viewport": LAPTOP} | options))
+        context = used.context if used else await self.browser.new_context(**options)
         visitor = Visitor(self.stack, context, options, used)
         self.all.append(visitor)
         if own:

@@ -65,7 +65,7 @@ class Day:
         """Somebody goes to a page: by the address the first time, then by the links of the pages."""
         if login not in self.pages:
             concerned = login in CONCERNED
-            visitor = self.visitors[login] = await self.desks.new(own=concerned, reduced_motion="reduce")
+            visitor = self.visitors[login] = await self.desks.new(own=concerned)
             if concerned:
                 visitor.context.on("page", lambda page: self._listen(login, page))
             self.pages[login] = await visitor.log_in(login, "/")
@@ -146,7 +146,7 @@ async def open_for_visits(stack: Stack) -> None:
 
 async def a_citizen_calls(day: Day) -> tuple[Citizen, str]:
     """Screen-pop, the form while talking, the order."""
-    visitor = day.visitors["limei"] = await day.desks.new(reduced_motion="reduce")
+    visitor = day.visitors["limei"] = await day.desks.new()
     desk = day.pages["limei"] = await visitor.sit("limei", "1001")
     caller = await day.stack.trunk.call(day.stack.number(), key="2")
     await expect(desk.locator("[data-pop][data-state=ringing] [data-number]")).to_have_text(caller.number)
@@ -330,7 +330,7 @@ async def replied_and_audited(day: Day, code: str, reply: str) -> None:
 async def visited(day: Day, code: str, caller: Citizen, *, satisfied: bool) -> None:
     """One press calls the citizen; the four questions are asked while talking."""
     if "linxia" not in day.pages:
-        visitor = day.visitors["linxia"] = await day.desks.new(reduced_motion="reduce")
+        visitor = day.visitors["linxia"] = await day.desks.new()
         day.pages["linxia"] = await visitor.sit("linxia", "1002")
     await day.at("linxia", "/inbox")
     page = await day.at("linxia", "/visits")

@@ -34,7 +34,7 @@ def people(at_office: Visitors) -> Visitors:
 
 async def opened(people: Visitors, login: str, code: str, **options: Any) -> Page:
     """The order's page of a person; refusals of the service may stand in its console."""
-    visitor = await people.new(reduced_motion="reduce", **options)
+    visitor = await people.new(**options)
     visitor.forgiven.append(REFUSED)
     page = await visitor.log_in(login, f"/orders/{code}")
     await expect(page.locator("[data-head]")).to_be_visible()

@@ -19,7 +19,7 @@ from dialplan.seats import SeatAccount, seats_conf
 
 SECRET_LENGTH: Final = 26  # base32: 130 bits
 LOOK_SECONDS: Final = 5.0
-_ONE_WRITER: Final = 12346  # advisory lock: the newest table must be the last that is written
+_ONE_WRITER: Final = 12350  # advisory lock: the newest table must be the last that is written
 
 _log = structlog.get_logger(__name__)
 
