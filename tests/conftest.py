@@ -9,7 +9,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,18 +37,38 @@ __all__ = ["exchange", "one_stack", "stack", "telephony", "trunked", "world"]
 
 TEMPLATE = "template_12345"
 
-#: What a slow test asks for, and how slow that is beside the others.
-_SLOW = {"telephony": 3, "chromium": 3, "exchange": 1}
+#: What a slow test asks for, and how many seconds it takes then; any other one is done soon.
+_SLOW = {"telephony": 8.0, "chromium": 5.0, "exchange": 2.0}
+_SOON = 0.2
+_LONG = 60.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first: a file is one worker's, and whoever begins the longest one last is waited for."""
-    slow: Counter[Path] = Counter()
+    """Slow files first: a file is one worker's, and whoever begins the longest one last is waited for.
+
+    Calls wait for time, browsers for a processor: both are spread over the whole run, so that some are always beside
+    the others.
+    """
+    takes: defaultdict[Path, float] = defaultdict(float)
+    calls, browses = set(), set()
     for item in items:
         assert isinstance(item, pytest.Function)
-        slow[item.path] += max((_SLOW.get(name, 0) for name in item.fixturenames), default=0)
-        slow[item.path] += 20 if item.get_closest_marker("long") else 0
-    items.sort(key=lambda item: -slow[item.path])
+        asks = _SLOW.keys() & set(item.fixturenames)
+        takes[item.path] += max((_SLOW[name] for name in asks), default=_SOON)
+        takes[item.path] += _LONG if item.get_closest_marker("long") else 0
+        if "chromium" in asks:
+            browses.add(item.path)
+        elif asks:
+            calls.add(item.path)
+    begins: dict[Path, float] = {}
+    called = calls - browses
+    for those in (called, takes.keys() - called):
+        ordered = sorted(those, key=lambda path: (-takes[path], path))  # by every worker alike
+        done, total = 0.0, sum(takes[path] for path in ordered)
+        for path in ordered:
+            begins[path] = done / total
+            done += takes[path]
+    items.sort(key=lambda item: (begins[item.path], item.path))
 
 
 _COSTLY = passwords._hasher
